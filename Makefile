@@ -1,0 +1,102 @@
+# Two commands do all the set-up on a fresh machine that has python3 (3.11 or newer) and make:
+#   make run    one cycle, in paper mode unless the environment says otherwise
+#   make test   every test
+# Both install exact, hash-checked versions into .venv. A stamp in .venv remembers which lock file it was filled from,
+# so the next call goes straight to work.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+INTERPRETER := $(VENV)/.interpreter
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+RUNTIME_LOCK := requirements-lock.txt
+DEVELOPMENT_LOCK := .ci/requirements-dev-lock.txt
+
+# --no-deps: the lock names every package, so there is nothing to resolve. --no-compile: done below, on all cores.
+# -qq: only errors speak.
+INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes
+COMPILE := $(PYTHON) -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
+
+# More arguments for the command behind a target: make run ARGS=--help, make test ARGS="-k ledger -x"
+ARGS ?=
+WORKERS ?= 2
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: $(RUNTIME) ## run one cycle: make run ARGS="..."
+	@$(PYTHON) main.py $(ARGS)
+
+.PHONY: test
+test: $(DEVELOPMENT) ## run every test: make test ARGS="-k ledger -x"
+	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+
+.PHONY: lint
+lint: $(DEVELOPMENT) ## ruff (rules and format) and mypy
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+.PHONY: format
+format: $(DEVELOPMENT) ## let ruff put the code in form
+	@$(PYTHON) -m ruff check --fix-only --quiet .
+	@$(PYTHON) -m ruff format .
+
+.PHONY: bench
+bench: $(DEVELOPMENT) ## run every benchmark of benchmarks/
+	@shopt -s nullglob; found=0; \
+	for script in benchmarks/bench_*.py; do \
+		found=1; echo "== $$script"; PYTHONPATH=. $(PYTHON) "$$script" $(ARGS); \
+	done; \
+	if [ "$$found" = 0 ]; then echo "benchmarks/ holds no bench_*.py"; fi
+
+# Versions already in the locks stay unless pyproject.toml asks for others; `make lock ARGS=--upgrade` takes the newest.
+LOCK = $(PYTHON) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.PHONY: lock
+lock: $(INTERPRETER) ## write both lock files anew from pyproject.toml
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check 'uv>=0.9'
+	@$(LOCK) $(ARGS) --output-file $(RUNTIME_LOCK)
+	@$(LOCK) $(ARGS) --extra test --extra lint --constraint $(RUNTIME_LOCK) --output-file $(DEVELOPMENT_LOCK)
+	@if grep -nE '://|^-|^ *#' $(RUNTIME_LOCK) $(DEVELOPMENT_LOCK); then \
+		echo "a lock file may hold only versions and hashes; see the lines above" >&2; exit 1; fi
+	@grep -c '==' $(RUNTIME_LOCK) $(DEVELOPMENT_LOCK)
+
+.PHONY: clean
+clean: ## remove .venv and the tools' caches; what runs left in var/ stays
+	@rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+
+# The first python on PATH that is new enough. The locks are made for CPython 3.11 to 3.13.
+$(INTERPRETER):
+	@for python in python3 python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			"$$python" -m venv --clear $(VENV) || { \
+				echo "$$python cannot make a virtual environment (Debian: apt-get install python3-venv)" >&2; exit 1; }; \
+			touch $@; exit 0; \
+		fi; \
+	done; \
+	echo "Python 3.11 or newer is needed; python3 here is: $$(python3 --version 2>&1 || true)" >&2; exit 1
+
+$(RUNTIME): $(RUNTIME_LOCK) | $(INTERPRETER)
+	@echo "setting up $(VENV) (once; about half a minute)"
+	@$(INSTALL) -r $(RUNTIME_LOCK)
+	@$(COMPILE)
+	@touch $@
+
+$(DEVELOPMENT): $(DEVELOPMENT_LOCK) $(RUNTIME_LOCK) | $(INTERPRETER)
+	@echo "setting up $(VENV) with the test and lint tools (once; about a minute)"
+	@$(INSTALL) -r $(DEVELOPMENT_LOCK)
+	@$(COMPILE)
+	@touch $(RUNTIME) $@
