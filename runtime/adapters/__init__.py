@@ -1,0 +1,1 @@
+"""One outside system each: adapters translate, they never decide, and they never import each other."""

@@ -1,0 +1,155 @@
+"""What the hour decided: targets, exits and reasons; and everything it decided *not* to do, as gates with numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from runtime.domain.money import ZERO, Dec
+from runtime.domain.orders import Side, Sleeve
+
+
+class ExitReason(StrEnum):
+    """Why a holding is sold."""
+
+    TRAILING_STOP = "trailing_stop"
+    BELOW_SMA60 = "below_sma60"
+    REGIME_OFF = "regime_off"
+    NOT_QUALIFIED = "not_qualified"
+    OUTRANKED = "outranked"
+    BREAKER = "breaker"
+    TRIM = "trim"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One decision not to trade: machine-readable name, sleeve, symbol (empty = the whole sleeve), numbers compared."""
+
+    name: str
+    sleeve: Sleeve
+    symbol: str = ""
+    numbers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pool symbol as judged on the last close; `failed` lists the conditions it does not meet (empty = qualifies)."""
+
+    symbol: str
+    score: float | None
+    momentum: float | None
+    failed: tuple[str, ...] = ()
+    rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A selected symbol and its share of the trend sleeve (fractions that sum to 1)."""
+
+    symbol: str
+    weight: Dec
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Sell `fraction` of the holding (1 = all of it)."""
+
+    sleeve: Sleeve
+    symbol: str
+    reason: ExitReason
+    fraction: Dec = Decimal(1)
+    numbers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dca:
+    """Today's purchase of bitcoin: at most `base_order` × `multiplier` USDT."""
+
+    multiplier: int
+    base_order: Dec
+    ahr999: float
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingMemory:
+    """What must survive to the next hour about one held trend symbol (quote units)."""
+
+    highest: Dec
+    stop: Dec | None = None
+    sma60: Dec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrimMemory:
+    """The trim episode: tiers already sold, and the last closed day whose z-score was above the trigger."""
+
+    tiers: tuple[str, ...] = ()
+    last_above: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerMemory:
+    """The sleeve breaker: the day it tripped, until when it cools, whether the sale is still unfinished, past trips."""
+
+    tripped_on: date | None = None
+    cooling_until: date | None = None
+    liquidating: bool = False
+    trips: tuple[date, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the strategy wants to remember; it returns this and never writes state."""
+
+    holdings: Mapping[str, HoldingMemory] = field(default_factory=dict)
+    trim: TrimMemory = field(default_factory=TrimMemory)
+    breaker: BreakerMemory = field(default_factory=BreakerMemory)
+    reduce_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to hold and why. Ratios are fractions of equity; equity is USDT; `memory` is the strategy's next memory."""
+
+    slot: str
+    equity: Dec
+    btc_target_ratio: Dec
+    trend_target_ratio: Dec
+    btc_base_order: Dec
+    regime_on: bool
+    candidates: tuple[Candidate, ...] = ()
+    targets: tuple[Target, ...] = ()
+    exits: tuple[Exit, ...] = ()
+    dca: Dca | None = None
+    earn: bool = False
+    fuel: bool = False
+    gates: tuple[Gate, ...] = ()
+    returns: Mapping[str, str] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOrder:
+    """A market order the plan asks for: `quantity` base units, `price` the snapshot's, `budget` USDT (buys)."""
+
+    sleeve: Sleeve
+    symbol: str
+    side: Side
+    quantity: Dec
+    price: Dec
+    reason: str
+    budget: Dec = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send, in order, and what the plan left out with the reason. `redeem` is USDT wanted from Earn first."""
+
+    orders: tuple[PlannedOrder, ...] = ()
+    redeem: Dec = ZERO
+    subscribe: Dec = ZERO
+    gates: tuple[Gate, ...] = ()

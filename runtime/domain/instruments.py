@@ -1,0 +1,212 @@
+"""Instruments: a trading pair, its filters, and quantities made legal for market orders.
+
+The worked problem: Binance refuses a quantity off the step, below or above a bound, or too small in value, and each
+refusal costs a call and an hour. So a quantity is made legal before it is sent: floored to the common step of LOT_SIZE
+and MARKET_LOT_SIZE, held under the caps (a sale is split, a purchase is cut), and checked against the notional bounds
+with 2 % to spare, because Binance values it at a price that is not ours. What the filters forbid is a value (`Lots`
+with no parts and the name of the filter), not an error.
+
+Unknown filter types are ignored; a pair may carry NOTIONAL, MIN_NOTIONAL, both or neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import lcm
+from typing import Any
+
+from runtime.domain.money import ONE, ZERO, Dec, ceil_to_step, floor_to_step, parse_decimal, plain
+from runtime.errors import BadPayload
+
+NOTIONAL_SPARE = Decimal("0.02")
+SELL_PARTS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LotRule:
+    """LOT_SIZE or MARKET_LOT_SIZE in base units; a 0 switches its rule off."""
+
+    min_qty: Dec = ZERO
+    max_qty: Dec = ZERO
+    step: Dec = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A spot pair with the filters that bear on market orders. Notional bounds are quote units, 0 = no bound."""
+
+    symbol: str
+    base: str
+    quote: str
+    status: str = "TRADING"
+    lot: LotRule = field(default_factory=LotRule)
+    market_lot: LotRule = field(default_factory=LotRule)
+    min_notional: Dec = ZERO
+    max_notional: Dec = ZERO
+    max_position: Dec = ZERO
+    base_precision: int = 8
+    market_orders: bool = True
+
+    @property
+    def tradable(self) -> bool:
+        """Whether a market order may be sent at all."""
+        return self.status == "TRADING" and self.market_orders
+
+    @property
+    def step(self) -> Decimal:
+        """The smallest step that satisfies both lot rules and the asset's precision."""
+        steps = [s for s in (self.lot.step, self.market_lot.step, ONE.scaleb(-self.base_precision)) if s > 0]
+        places = max(0, *(-int(s.normalize().as_tuple().exponent) for s in steps))
+        return Decimal(lcm(*(int(s.scaleb(places)) for s in steps))).scaleb(-places)
+
+    @property
+    def min_qty(self) -> Decimal:
+        """The larger minimum of both lot rules."""
+        return max(self.lot.min_qty, self.market_lot.min_qty)
+
+    @property
+    def max_qty(self) -> Decimal | None:
+        """The smaller maximum of both lot rules; None where neither caps."""
+        caps = [cap for cap in (self.lot.max_qty, self.market_lot.max_qty) if cap > 0]
+        return min(caps) if caps else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lots:
+    """Quantities that may be sent, in order; if empty, `filter` names what forbids them and `numbers` what was compared."""
+
+    parts: tuple[Decimal, ...] = ()
+    filter: str | None = None
+    numbers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Decimal:
+        """Sum of the parts in base units."""
+        return sum(self.parts, ZERO)
+
+
+def sell_lots(instrument: Instrument, quantity: Decimal, price: Decimal) -> Lots:
+    """`quantity` (base units) floored to the step and split under the caps, valued at `price`."""
+    step = instrument.step
+    whole = floor_to_step(quantity, step)
+    refusal = _forbidden(instrument, whole, price)
+    if refusal:
+        return refusal
+    cap = _cap(instrument, price)
+    if cap is None or whole <= cap:
+        return Lots((whole,))
+    if cap <= 0:
+        return _refuse("MARKET_LOT_SIZE", quantity=whole, max=instrument.max_qty or ZERO)
+    count = min(int(ceil_to_step(whole / cap, ONE)), SELL_PARTS_MAX)
+    part = min(ceil_to_step(whole / count, step), cap)
+    parts: list[Decimal] = []
+    rest = whole
+    while rest > 0 and len(parts) < count:
+        parts.append(min(part, rest))
+        rest -= parts[-1]
+    while parts and _forbidden(instrument, parts[-1], price):
+        parts.pop()
+    return Lots(tuple(parts)) if parts else _refuse("NOTIONAL", notional=whole * price, min=instrument.min_notional)
+
+
+def buy_lots(instrument: Instrument, budget: Decimal, price: Decimal, held: Decimal) -> Lots:
+    """One purchase that costs at most `budget` (quote units) at `price`, with `held` base units already there."""
+    quantity = budget / price
+    cap = _cap(instrument, price)
+    if cap is not None:
+        quantity = min(quantity, cap)
+    if instrument.max_position > 0:
+        quantity = min(quantity, instrument.max_position - held)
+        if quantity <= 0:
+            return _refuse("MAX_POSITION", held=held, max=instrument.max_position)
+    whole = floor_to_step(quantity, instrument.step)
+    return _forbidden(instrument, whole, price) or Lots((whole,))
+
+
+def _cap(instrument: Instrument, price: Decimal) -> Decimal | None:
+    caps = [] if instrument.max_qty is None else [instrument.max_qty]
+    if instrument.max_notional > 0:
+        caps.append(instrument.max_notional * (ONE - NOTIONAL_SPARE) / price)
+    return floor_to_step(min(caps), instrument.step) if caps else None
+
+
+def _forbidden(instrument: Instrument, quantity: Decimal, price: Decimal) -> Lots | None:
+    if quantity <= 0 or quantity < instrument.min_qty:
+        return _refuse("LOT_SIZE", quantity=quantity, min=max(instrument.min_qty, instrument.step))
+    least = instrument.min_notional * (ONE + NOTIONAL_SPARE)
+    if quantity * price < least:
+        return _refuse("NOTIONAL", notional=quantity * price, min=least)
+    return None
+
+
+def _refuse(name: str, **numbers: Decimal) -> Lots:
+    return Lots((), name, {key: plain(value) for key, value in numbers.items()})
+
+
+def parse_instrument(row: Mapping[str, Any]) -> Instrument:
+    """One symbol of Binance's exchangeInfo; `BadPayload` names the field that is missing or malformed."""
+    symbol = _text(row, "symbol", "exchangeInfo")
+    where = f"exchangeInfo {symbol}"
+    filters = row.get("filters")
+    if not isinstance(filters, list) or not all(isinstance(f, Mapping) for f in filters):
+        raise BadPayload(f"{where} filters", filters, "must be a list of objects")
+    by_type: dict[str, Mapping[str, Any]] = {str(f.get("filterType")): f for f in filters}
+    least, most = _notional(by_type, where)
+    types = row.get("orderTypes", ["MARKET"])
+    return Instrument(
+        symbol=symbol,
+        base=_text(row, "baseAsset", where),
+        quote=_text(row, "quoteAsset", where),
+        status=_text(row, "status", where),
+        lot=_lot(by_type.get("LOT_SIZE"), f"{where} LOT_SIZE"),
+        market_lot=_lot(by_type.get("MARKET_LOT_SIZE"), f"{where} MARKET_LOT_SIZE"),
+        min_notional=least,
+        max_notional=most,
+        max_position=_number(by_type.get("MAX_POSITION"), "maxPosition", f"{where} MAX_POSITION"),
+        base_precision=_precision(row, where),
+        market_orders="MARKET" in types and row.get("isSpotTradingAllowed", True) is True,
+    )
+
+
+def _text(row: Mapping[str, Any], key: str, where: str) -> str:
+    value = row.get(key)
+    if not isinstance(value, str) or not value:
+        raise BadPayload(f"{where} {key}", value, "must be a non-empty text")
+    return value
+
+
+def _precision(row: Mapping[str, Any], where: str) -> int:
+    value = row.get("baseAssetPrecision", 8)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 18:
+        raise BadPayload(f"{where} baseAssetPrecision", value, "must be an integer between 0 and 18")
+    return value
+
+
+def _number(source: Mapping[str, Any] | None, key: str, where: str) -> Decimal:
+    if source is None:
+        return ZERO
+    value = parse_decimal(source.get(key), f"{where} {key}")
+    if value < 0:
+        raise BadPayload(f"{where} {key}", plain(value), "must not be negative")
+    return value
+
+
+def _lot(source: Mapping[str, Any] | None, where: str) -> LotRule:
+    if source is None:
+        return LotRule()
+    return LotRule(*(_number(source, key, where) for key in ("minQty", "maxQty", "stepSize")))
+
+
+def _notional(by_type: Mapping[str, Mapping[str, Any]], where: str) -> tuple[Decimal, Decimal]:
+    least, most = ZERO, ZERO
+    modern, older = by_type.get("NOTIONAL"), by_type.get("MIN_NOTIONAL")
+    if modern is not None:
+        if modern.get("applyMinToMarket", True):
+            least = _number(modern, "minNotional", f"{where} NOTIONAL")
+        if modern.get("applyMaxToMarket", False):
+            most = _number(modern, "maxNotional", f"{where} NOTIONAL")
+    if older is not None and older.get("applyToMarket", True):
+        least = max(least, _number(older, "minNotional", f"{where} MIN_NOTIONAL"))
+    return least, most

@@ -1,0 +1,171 @@
+"""State: everything a stateless job must remember, as one typed document.
+
+What can be derived is not stored; what was done today is stored by the fills that did it. Fields that this version
+does not know are kept and written back (`unknown`), so that a newer version's or an operator's field survives; a newer
+`schema_version` is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from runtime.domain.alerts import Alert, Incident
+from runtime.domain.decision import Memory
+from runtime.domain.ledger import Balances
+from runtime.domain.money import ONE, ZERO, Dec
+from runtime.domain.orders import Intent
+from runtime.domain.pool import AcceptedPool, PoolStatus
+from runtime.errors import StateUnreadable
+
+SCHEMA_VERSION = 1
+STATE_BYTES_MAX = 800_000
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The cost of a managed holding. `cost` is USDT paid for what is still held, fees included; `opened_ms` the first fill."""
+
+    cost: Dec
+    quantity: Dec
+    opened_ms: int
+
+    @property
+    def average(self) -> Dec:
+        """Average USDT per unit; 0 for nothing."""
+        return self.cost / self.quantity if self.quantity else ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class DayBook:
+    """What happened on one UTC day. Values are USDT.
+
+    `start_quantities` are managed units at 00:00; `start_closes` the daily closes that value them; `done` holds marks
+    such as `buy:ETHUSDT`, set only by fills; `sold`/`bought` sum the trend sleeve's trades of the day net of fees and
+    `net_peak` is the largest running total of (bought − sold), at least 0. `index` is the return index at 00:00.
+    """
+
+    day: date
+    start_quantities: Mapping[str, Dec] = field(default_factory=dict)
+    start_closes: Mapping[str, Dec] = field(default_factory=dict)
+    done: tuple[str, ...] = ()
+    sold: Dec = ZERO
+    bought: Dec = ZERO
+    net_peak: Dec = ZERO
+    buys_all: Dec = ZERO
+    index: Dec = ONE
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """Time-weighted return: `index` now (1 at the start), its `peak`, and the equity (USDT) it was last linked at."""
+
+    index: Dec = ONE
+    peak: Dec = ONE
+    equity: Dec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """Health of an outside system across runs: failures in a row, and no call before `retry_at_ms` (exchange clock)."""
+
+    failures: int = 0
+    retry_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One account's memory between hours."""
+
+    account: str
+    schema_version: int = SCHEMA_VERSION
+    initialised_ms: int = 0
+    slot_done: str = ""
+    missed: tuple[str, ...] = ()
+    pool: AcceptedPool | None = None
+    pool_status: PoolStatus | None = None
+    ledger: Balances = field(default_factory=Balances)
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    earn_rewards: Mapping[str, Dec] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    day: DayBook | None = None
+    performance: Performance = field(default_factory=Performance)
+    prices: Mapping[str, Dec] = field(default_factory=dict)
+    intents: tuple[Intent, ...] = ()
+    reconciled_ms: int = 0
+    drift: Mapping[str, Dec] = field(default_factory=dict)
+    dependencies: Mapping[str, Dependency] = field(default_factory=dict)
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
+    outbox: tuple[Alert, ...] = ()
+    status_told: str = ""
+    unknown: tuple[tuple[tuple[str, ...], Any], ...] = ()
+
+    @property
+    def open_intents(self) -> tuple[Intent, ...]:
+        """Intents an earlier or this run has not settled."""
+        return tuple(intent for intent in self.intents if intent.open)
+
+
+@cache
+def _adapter() -> TypeAdapter[State]:
+    return TypeAdapter(State)
+
+
+MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""schema_version → the function that lifts a document from it to the next one."""
+
+
+def encode_state(state: State) -> dict[str, Any]:
+    """The stored document: JSON values only, amounts as text, unknown fields put back where they were."""
+    document: dict[str, Any] = _adapter().dump_python(replace(state, unknown=()), mode="json")
+    del document["unknown"]
+    return _restored(document, state.unknown)
+
+
+def decode_state(document: Mapping[str, Any]) -> State:
+    """The state in a stored document, migrated to this schema; `StateUnreadable` names the field that is wrong."""
+    version = document.get("schema_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise StateUnreadable(f"state document: schema_version: {version!r} – must be a whole number from 1")
+    if version > SCHEMA_VERSION:
+        raise StateUnreadable(
+            f"state document: schema_version: {version} – is newer than this code ({SCHEMA_VERSION}): update the code"
+        )
+    lifted = dict(document)
+    for step in range(version, SCHEMA_VERSION):
+        lifted = MIGRATIONS[step](lifted)
+    lifted["schema_version"] = SCHEMA_VERSION
+    try:
+        state = _adapter().validate_python(lifted)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise StateUnreadable(f"state document: {where}: {first['msg']} ({len(error.errors())} problem(s))") from None
+    return replace(state, unknown=_surplus(lifted, encode_state(replace(state, unknown=()))))
+
+
+def _surplus(
+    stored: Mapping[str, Any], known: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> tuple[tuple[tuple[str, ...], Any], ...]:
+    found: list[tuple[tuple[str, ...], Any]] = []
+    for key, value in stored.items():
+        if key not in known:
+            found.append(((*path, key), value))
+        elif isinstance(value, Mapping) and isinstance(known[key], Mapping):
+            found.extend(_surplus(value, known[key], (*path, key)))
+    return tuple(found)
+
+
+def _restored(document: dict[str, Any], unknown: tuple[tuple[tuple[str, ...], Any], ...]) -> dict[str, Any]:
+    for (*parents, key), value in unknown:
+        place: Any = document
+        for parent in parents:
+            place = place.get(parent) if isinstance(place, dict) else None
+        if isinstance(place, dict) and key not in place:
+            place[key] = value
+    return document

@@ -1,0 +1,316 @@
+"""Ports: what the hour needs from the world, and nothing more.
+
+Each port is a Protocol with one suite of contract tests that every adapter of it passes (`tests/contracts`). All times
+that cross a port are epoch milliseconds on the exchange's clock unless a name says otherwise. Errors are those of
+`runtime.errors`; an adapter translates foreign ones at its edge. The ports travel as one frozen bundle, `World`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+from runtime.domain.alerts import Alert
+from runtime.domain.instruments import Instrument
+from runtime.domain.ledger import Entry
+from runtime.domain.market import Account, Candle, DailySeries, EarnPosition, EarnProduct
+from runtime.domain.orders import EarnOutcome, EarnRecord, Intent, Kind, Order, Outcome, Refused, Side
+from runtime.domain.pool import Rung
+from runtime.domain.state import State
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """This machine's time. Everything that waits, waits here."""
+
+    def now_ms(self) -> int:
+        """Epoch ms of this machine (not yet corrected by the exchange's clock)."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for durations."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; simulated clocks advance instead."""
+
+
+class PoolSource(Protocol):
+    """One rung of the ladder that is read from outside (upstream document or a file)."""
+
+    rung: Rung
+    where: str
+
+    def read(self) -> Mapping[str, Any]:
+        """The payload; `BadPayload` if it is not an object, `Unavailable` if it cannot be read or does not exist."""
+
+
+class MarketData(Protocol):
+    """Public market data. Reads raise `Unavailable`, `RateLimited`, `Misconfigured`, `Rejected` or `BadPayload`."""
+
+    def server_time_ms(self) -> int:
+        """The exchange's clock."""
+
+    def prices(self) -> Mapping[str, Decimal]:
+        """Last price of every pair, in one call."""
+
+    def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
+        """Server time and the named pairs in one call; a name the exchange does not know fails the whole call."""
+
+    def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
+        """Klines (`1d` or `1h`), oldest first, the open one included; from `start_ms`, or the newest `limit` (<= 1000)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """A market order ready to send: `timestamp_ms` is the request's own timestamp (exchange clock), taken before the
+    last lease and control check; `quantity` is base units.
+    """
+
+    client_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Evidence for a change of balance that no order explains: a deposit (+), a withdrawal (−), or Earn income (+)."""
+
+    id: str
+    kind: str
+    asset: str
+    amount: Decimal
+    time_ms: int
+
+
+class Exchange(Protocol):
+    """The account at the exchange. Reads raise like `MarketData`'s; sends never raise, they return an outcome."""
+
+    def sync_clock(self, offset_ms: int) -> None:
+        """Correct the timestamps of signed requests: exchange clock − local clock."""
+
+    def account(self) -> Account:
+        """Spot balances without Earn's `LD` shadows."""
+
+    def earn_positions(self) -> Mapping[str, EarnPosition]:
+        """Flexible positions by asset; several rows of an asset are summed."""
+
+    def earn_product(self, asset: str) -> EarnProduct | None:
+        """The flexible product to subscribe to, with what is left of the personal quota; None if there is none."""
+
+    def send_order(self, request: OrderRequest) -> Outcome:
+        """Send once, never again by itself. The answer's fills may be complete or empty (then fetch the trades)."""
+
+    def test_order(self, request: OrderRequest) -> Refused | None:
+        """`order/test`: the refusal the exchange would give, or None."""
+
+    def find_order(self, symbol: str, client_id: str) -> Order | None:
+        """The newest order with this client id, or None (−2013). Absence is proved by the caller, not by one None."""
+
+    def orders_since(self, symbol: str, since_ms: int) -> Sequence[Order]:
+        """Orders of a pair from `since_ms` on, oldest first, without fills."""
+
+    def with_fills(self, order: Order) -> Order:
+        """The order with its fills fetched from the trades; unchanged if they are not complete yet."""
+
+    def send_earn(self, kind: Kind, product_id: str, amount: Decimal, timestamp_ms: int) -> EarnOutcome:
+        """Redeem or subscribe once (at most one of each per 3 s an account)."""
+
+    def earn_records(self, kind: Kind, asset: str, since_ms: int) -> Sequence[EarnRecord]:
+        """Redemption or subscription records from `since_ms` on, oldest first."""
+
+    def flows(self, since_ms: int) -> Sequence[Flow]:
+        """Deposits, withdrawals and Earn rewards paid to spot from `since_ms` on, oldest first."""
+
+
+class Mode(StrEnum):
+    """The kill switch: what may be sent."""
+
+    RUN = "run"
+    REDUCE_ONLY = "reduce_only"
+    HALT = "halt"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The operator's control document. `unreadable` is how a control that cannot be read appears: as `halt`."""
+
+    mode: Mode = Mode.RUN
+    who: str = ""
+    when_ms: int = 0
+    why: str = ""
+    expires_ms: int | None = None
+    unreadable: bool = False
+
+    def at(self, now_ms: int) -> Mode:
+        """The mode in force at `now_ms`."""
+        expired = self.expires_ms is not None and now_ms >= self.expires_ms
+        return Mode.RUN if expired else self.mode
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The account's lease: a random owner token, an expiry on the store's clock, a number that only grows."""
+
+    owner: str
+    expires_ms: int
+    fence: int
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The state document as read. `state` None = no document. `token` is what a conditional write must match,
+    `read_ms` the store's clock at the read.
+    """
+
+    state: State | None
+    lease: Lease | None
+    token: object
+    read_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease in our hands, with the token that the next commit must match."""
+
+    lease: Lease
+    token: object
+
+
+@dataclass(frozen=True, slots=True)
+class DailyCache:
+    """Closed daily candles and instruments kept between hours; `instruments_ms` is when those were read."""
+
+    series: Mapping[str, DailySeries] = field(default_factory=dict)
+    instruments: Mapping[str, Instrument] = field(default_factory=dict)
+    instruments_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecord:
+    """The slot's own document: exit code, digests of report and tape, when it ended. It is the heartbeat too."""
+
+    slot: str
+    exit_code: int
+    ended_ms: int
+    report_sha256: str = ""
+    tape_sha256: str = ""
+    summary: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One atomic write: all of it or none. `state` always; the rest where there is any."""
+
+    state: State
+    intents: tuple[Intent, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    cycle: CycleRecord | None = None
+    cache: DailyCache | None = None
+    release: bool = False
+
+
+class Store(Protocol):
+    """One account's documents. Every write is conditional on the token of the last read or write.
+
+    All methods raise `StoreUnavailable` when the store does not answer within seconds; a write whose answer was lost
+    is looked up by the adapter and only then reported: done, `LeaseLost`, or `StoreUnavailable`.
+    """
+
+    def load(self) -> Loaded:
+        """One read of the state document. `StateUnreadable` if it is malformed or newer."""
+
+    def take_lease(self, loaded: Loaded, owner: str, slot: str, seconds: int) -> Held:
+        """One conditional write: the lease is ours until the store's clock + `seconds`, with the next fence number.
+
+        Only a document that is unchanged since `loaded`; a missing document is created with an empty `State`.
+        `LeaseLost` if it changed meanwhile or a live lease of another owner is in it.
+        """
+
+    def commit(self, held: Held, changes: Changes) -> Held:
+        """Write `changes` in one transaction under the lease; `LeaseLost` if state or lease changed since `held`."""
+
+    def check(self, held: Held) -> Control:
+        """One read of lease and control: the control; `LeaseLost` if the lease is no longer ours or has expired."""
+
+    def control(self) -> Control:
+        """The control document; absent = run, malformed = halt (`unreadable`)."""
+
+    def set_control(self, control: Control) -> None:
+        """Replace the control document."""
+
+    def cache(self) -> DailyCache:
+        """The candle cache; empty if there is none or it is malformed (it can always be fetched again)."""
+
+    def cycles(self, limit: int) -> Sequence[CycleRecord]:
+        """The newest slots' documents, newest first."""
+
+    def journal(self, slot: str | None = None) -> Sequence[Intent]:
+        """Intents of a slot (or all), by id."""
+
+    def entries(self, day: str) -> Sequence[Entry]:
+        """Ledger entries of a UTC day (`2026-11-21`), in order of booking."""
+
+    def probe(self) -> None:
+        """Prove read and write access on a probe document; touches nothing else."""
+
+    def close(self) -> None:
+        """Give back connections."""
+
+
+class ReportSink(Protocol):
+    """Where the hour's report and tape go."""
+
+    def write_report(self, slot: str, document: Mapping[str, Any], text: str) -> str:
+        """Keep the report; returns where (a path, or empty)."""
+
+    def write_tape(self, slot: str, lines: Sequence[str]) -> str:
+        """Keep the tape's lines in one atomic step; returns where (a path, or empty)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one alert: delivered, to be tried later, or refused for good; `why` holds no secret or text."""
+
+    alert_id: str
+    delivered: bool
+    permanent: bool = False
+    why: str = ""
+
+
+class Alerter(Protocol):
+    """A channel to the operator. It never raises: an hour must not die of its messenger."""
+
+    def deliver(self, alerts: Sequence[Alert]) -> Sequence[Receipt]:
+        """Try each alert once, in order; one receipt each."""
+
+    def probe(self) -> Mapping[str, str]:
+        """Check token and chat without sending: name → `ok` or what is wrong."""
+
+
+class Gather(Protocol):
+    """Runs independent reads, concurrently where they cross a network."""
+
+    def __call__(self, calls: Mapping[str, Callable[[], T]]) -> Mapping[str, T | Exception]:
+        """The result, or the `EngineError` it raised, of each call by name. Other exceptions propagate."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside the hour, as one value."""
+
+    clock: Clock
+    pools: Sequence[PoolSource]
+    market: MarketData
+    exchange: Exchange
+    store: Store
+    reports: ReportSink
+    alerter: Alerter
+    gather: Gather
+    owner: str
+    secrets: Iterable[str] = ()

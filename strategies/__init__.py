@@ -1,0 +1,1 @@
+"""Strategies: pure rules over a snapshot."""
