@@ -1,0 +1,45 @@
+"""Clocks: the machine's own, and one that only moves when somebody waits (paper, history and tests)."""
+
+from __future__ import annotations
+
+import time
+
+
+class SystemClock:
+    """This machine's clock."""
+
+    def now_ms(self) -> int:
+        """Epoch ms."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+        time.sleep(seconds)
+
+
+class SimulatedClock:
+    """A clock at a given moment that advances by waiting alone: the same hour always takes the same time."""
+
+    def __init__(self, now_ms: int) -> None:
+        """Start at `now_ms` (epoch ms)."""
+        self._started_ms = self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        """Epoch ms of the simulated moment."""
+        return self._now_ms
+
+    def monotonic(self) -> float:
+        """Simulated seconds since the start."""
+        return (self._now_ms - self._started_ms) / 1000
+
+    def sleep(self, seconds: float) -> None:
+        """Advance by `seconds`, at once."""
+        self._now_ms += round(seconds * 1000)
+
+    def set(self, now_ms: int) -> None:
+        """Jump to another moment (also backwards: clocks do that)."""
+        self._now_ms = now_ms
