@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from tests.support.sources import Finding, Source, dotted, imports
 
-# fmt: off - a list of words, not one to a line
 PURE = frozenset(
     {
         "__future__",
@@ -44,7 +43,6 @@ PURE = frozenset(
         "unicodedata",
     }
 )
-# fmt: on
 WORLDLY_CALLS = frozenset({"open", "print", "input", "exec", "eval", "compile", "breakpoint", "__import__"})
 CLOCKS = frozenset({"now", "utcnow", "today"})
 FILE_METHODS = frozenset({"open", "read_text", "read_bytes", "write_text", "write_bytes"})

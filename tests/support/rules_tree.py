@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from tests.support.sources import Finding, Source, below, dotted, functions, imports
 
-# fmt: off - a list of words, not one to a line
 TOP_LEVEL = frozenset(
     {
         "main.py",
@@ -30,7 +29,6 @@ TOP_LEVEL = frozenset(
         ".gitignore",
     }
 )
-# fmt: on
 SECOND_LEVEL = {".github": frozenset({"workflows"}), "ops": frozenset({"vps-dispatch"})}
 NO_PLACE = frozenset({"services", "core", "utils", "helpers", "utils.py", "helpers.py"})
 OWN = ("runtime", "strategies", "main", "run_cycle_replay")
@@ -83,7 +81,7 @@ def no_mocks_of_our_own_code(source: Source) -> Iterator[Finding]:
 
 def _own_names(source: Source) -> set[str]:
     """The local names under which a file imports this project's modules and values."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
             found |= {alias.asname or alias.name.split(".")[0] for alias in node.names if below(alias.name, OWN)}
