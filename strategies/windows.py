@@ -1,0 +1,82 @@
+"""Windows: means, spreads and scores over the last n values of a column, oldest first.
+
+The worked problem: a rolling sum in floats drifts, so the same 200 closes score differently when the series begins a
+year earlier, and a replay decides differently from the hour it replays. So a single sum is `math.fsum`, and rolling
+sums are sums of whole numbers: a float is an exact fraction of a power of two, so they are exact and keep no trace of
+the days that have left the window. Nothing is estimated: too few values, or an unknown one, give None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+
+def mean_of_last(values: Sequence[float | None], days: int) -> float | None:
+    """The mean of the last `days` values; None if there are fewer, or if one of them is unknown."""
+    known = [value for value in values[-days:] if value is not None]
+    return math.fsum(known) / days if len(known) == days else None
+
+
+def rate_of_change(closes: Sequence[float], days: int) -> float | None:
+    """Close over the close `days` earlier, less 1; a fraction. Needs days + 1 closes."""
+    return closes[-1] / closes[-1 - days] - 1 if len(closes) > days else None
+
+
+def volatility(closes: Sequence[float], days: int) -> float | None:
+    """Sample standard deviation (ddof = 1) of the last simple daily returns, per day; needs days + 1 closes."""
+    if len(closes) <= days:
+        return None
+    returns = [after / before - 1 for before, after in pairwise(closes[-days - 1 :])]
+    mean = math.fsum(returns) / days
+    return math.sqrt(math.fsum((r - mean) * (r - mean) for r in returns) / (days - 1))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The `share` quantile (0..1) of at least one value by linear interpolation, h = (n - 1) share."""
+    ordered = sorted(values)
+    at = (len(ordered) - 1) * share
+    low, high = ordered[math.floor(at)], ordered[math.ceil(at)]
+    return low + (high - low) * (at - math.floor(at))
+
+
+def share_above_mean(values: Sequence[float], days: int, last: int) -> float | None:
+    """The share (0..1) of the `last` values above the mean of the `days` values that end at each; None if too few."""
+    if len(values) < days + last - 1:
+        return None
+    units = _whole(values[-(days + last - 1) :])
+    above = [days * unit > total for unit, total in zip(units[-last:], _rolling_sums(units, days), strict=True)]
+    return sum(above) / last
+
+
+def zscores(values: Sequence[float], days: int) -> list[float]:
+    """(value - mean) / sample deviation (ddof = 1) of the `days` values that end at it, one each up to the last.
+
+    A window without any spread has no score, and the list begins after it. With n = `days`, d = n value - sum and
+    v = n sum(squares) - sum^2, all whole numbers, the square of the score is (n - 1) d^2 / (n v): exact up to the
+    rounding of one division and one root.
+    """
+    units = _whole(values)
+    sums = zip(_rolling_sums(units, days), _rolling_sums([unit * unit for unit in units], days), strict=True)
+    scores: list[float] = []
+    for unit, (total, squares) in zip(units[days - 1 :], sums, strict=True):
+        away, spread = days * unit - total, days * squares - total * total
+        if spread == 0:
+            scores.clear()
+        else:
+            scores.append(math.copysign(math.sqrt((days - 1) * away * away / (days * spread)), away))
+    return scores
+
+
+def _whole(values: Sequence[float]) -> list[int]:
+    """The values as whole multiples of one power of two, without rounding."""
+    ratios = [value.as_integer_ratio() for value in values]
+    unit = max((below for _, below in ratios), default=1)
+    return [above * (unit // below) for above, below in ratios]
+
+
+def _rolling_sums(values: Sequence[int], days: int) -> list[int]:
+    """The exact sums of the `days` values that end at each value that has so many."""
+    ends = list(accumulate(values, initial=0))
+    return [end - start for start, end in zip(ends, ends[days:], strict=False)]
