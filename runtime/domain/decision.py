@@ -85,10 +85,9 @@ class HoldingMemory:
 
 @dataclass(frozen=True, slots=True)
 class TrimMemory:
-    """The trim episode: tiers already sold, and the last closed day whose z-score was above the trigger."""
+    """The trim episode: the tiers already sold in it."""
 
     tiers: tuple[str, ...] = ()
-    last_above: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +107,29 @@ class Memory:
     holdings: Mapping[str, HoldingMemory] = field(default_factory=dict)
     trim: TrimMemory = field(default_factory=TrimMemory)
     breaker: BreakerMemory = field(default_factory=BreakerMemory)
-    reduce_only: bool = False
+    reduce_only_ms: int = 0
+    """When a loss limit latched `reduce_only` (exchange clock); 0 = not latched. Lifted by a later `run` of control."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPool:
+    """The pool to trade, in upstream order; `degraded` = its source pauses new entries; `dropped` says which official
+    symbols the exchange does not trade now, and why.
+    """
+
+    symbols: tuple[str, ...]
+    degraded: bool
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to hold and why. Ratios are fractions of equity; equity is USDT; `memory` is the strategy's next memory."""
+    """What to hold and why. Ratios are fractions of equity; equity is USDT; `memory` is the strategy's next memory.
+
+    `targets` are selected whatever stops them; `entries` are those of them that may be bought this hour. `order_caps`
+    are USDT an order by pair, `buys_left` what may still be bought today in all. `returns` are the figures that the
+    loss limits compared.
+    """
 
     slot: str
     equity: Dec
@@ -123,7 +139,10 @@ class Decision:
     regime_on: bool
     candidates: tuple[Candidate, ...] = ()
     targets: tuple[Target, ...] = ()
+    entries: tuple[str, ...] = ()
     exits: tuple[Exit, ...] = ()
+    order_caps: Mapping[str, Dec] = field(default_factory=dict)
+    buys_left: Dec = ZERO
     dca: Dca | None = None
     earn: bool = False
     fuel: bool = False

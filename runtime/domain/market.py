@@ -18,6 +18,9 @@ from runtime.domain.money import CASH, ZERO, Dec
 from runtime.domain.slots import DAY_MS, HOUR_MS
 from runtime.errors import BadSeries
 
+# No market's figures lie outside; within, no indicator can overflow, so a freak row is refused here and crashes nothing.
+PRICE_MIN, PRICE_MAX, VOLUME_MAX = 1e-30, 1e30, 1e60
+
 
 @dataclass(frozen=True, slots=True)
 class Candle:
@@ -54,18 +57,23 @@ def exact(value: float) -> Decimal:
     return Decimal(repr(value))
 
 
-def _fault(c: Candle) -> str | None:
-    values = (c.open, c.high, c.low, c.close)
-    if not all(math.isfinite(v) and v > 0 for v in values):
-        return "prices must be finite and above 0"
+def ratio(value: float) -> Decimal:
+    """A float ratio as a decimal of 12 places: finer than any money rule, coarser than a machine's last bit."""
+    return Decimal(f"{value:.12f}")
+
+
+def _fault(c: Candle) -> tuple[object, str] | None:
+    prices = (c.open, c.high, c.low, c.close)
+    if not all(PRICE_MIN <= price <= PRICE_MAX for price in prices):  # false for NaN too
+        return prices, f"prices must be finite and above 0 ({PRICE_MIN} to {PRICE_MAX})"
     if c.high < c.low:
-        return "high must not be below low"
+        return prices, "high must not be below low"
     if not (c.low <= c.open <= c.high and c.low <= c.close <= c.high):
-        return "open and close must lie between low and high"
-    if not math.isfinite(c.volume) or c.volume < 0:
-        return "volume must be finite and not negative"
-    if c.quote_volume is not None and (not math.isfinite(c.quote_volume) or c.quote_volume < 0):
-        return "quote volume must be finite and not negative"
+        return prices, "open and close must lie between low and high"
+    if not 0 <= c.volume <= VOLUME_MAX:
+        return c.volume, "volume must be finite and not negative"
+    if c.quote_volume is not None and not 0 <= c.quote_volume <= VOLUME_MAX:
+        return c.quote_volume, "quote volume must be finite and not negative"
     return None
 
 
@@ -76,7 +84,7 @@ def check_candles(symbol: str, candles: Sequence[Candle], step_ms: int) -> None:
         where = f"{symbol} candle {row}"
         fault = _fault(candle)
         if fault:
-            raise BadSeries(where, (candle.open, candle.high, candle.low, candle.close), fault)
+            raise BadSeries(where, *fault)
         if candle.open_time_ms % step_ms:
             raise BadSeries(where, candle.open_time_ms, f"open time must be a multiple of {step_ms} ms")
         if previous is not None and candle.open_time_ms != previous + step_ms:
@@ -115,11 +123,12 @@ def closed_high(symbol: str, candles: Sequence[Candle], since_ms: int, now_ms: i
     """
     highs = []
     for row, candle in enumerate(candles):
+        if candle.open_time_ms < since_ms or candle.open_time_ms + HOUR_MS - 1 >= now_ms:
+            continue
         fault = _fault(candle)
         if fault:
-            raise BadSeries(f"{symbol} hourly candle {row}", candle.open_time_ms, fault)
-        if candle.open_time_ms >= since_ms and candle.open_time_ms + HOUR_MS - 1 < now_ms:
-            highs.append(candle.high)
+            raise BadSeries(f"{symbol} hourly candle {row}", *fault)
+        highs.append(candle.high)
     return exact(max(highs)) if highs else None
 
 
@@ -265,7 +274,8 @@ class Snapshot:
 
     Prices are USDT per unit by symbol; `now_ms` and `priced_ms` are the exchange's clock; `highs` are the highest
     highs of closed hourly candles since the entry hour, by held symbol; `facts` is given only by fixtures that hold
-    indicators instead of candles.
+    indicators instead of candles; `control` is the kill switch's mode (`run`, `reduce_only`, `halt`) and `control_ms`
+    when the operator set it.
     """
 
     slot: str
@@ -279,6 +289,8 @@ class Snapshot:
     earn: Mapping[str, EarnPosition] | None = None
     highs: Mapping[str, Dec] = field(default_factory=dict)
     facts: Facts | None = None
+    control: str = "run"
+    control_ms: int = 0
     problems: Mapping[str, str] = field(default_factory=dict)
 
     def price(self, asset: str) -> Decimal | None:

@@ -80,7 +80,11 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One account's memory between hours."""
+    """One account's memory between hours.
+
+    `drift` is what no evidence explains yet, by asset; `flows_seen` holds the evidence already booked (id -> epoch ms);
+    `prices` are the last cycle's; `intents` are those of the newest slot and every open one.
+    """
 
     account: str
     schema_version: int = SCHEMA_VERSION
@@ -99,6 +103,7 @@ class State:
     intents: tuple[Intent, ...] = ()
     reconciled_ms: int = 0
     drift: Mapping[str, Dec] = field(default_factory=dict)
+    flows_seen: Mapping[str, int] = field(default_factory=dict)
     dependencies: Mapping[str, Dependency] = field(default_factory=dict)
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     outbox: tuple[Alert, ...] = ()

@@ -1,0 +1,256 @@
+"""Settings: the only reader of the environment. Parsed once, before any network call, into one frozen value.
+
+Every problem is reported in one message, each with the setting's name, its value (never a secret's) and the fix. A
+name with one of our prefixes that nobody knows is a problem too: a typing error in a limit must not mean "default".
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from runtime.domain.settings import Frozen, LadderSettings, StrategySettings
+from runtime.errors import SettingsError
+
+OFFICIAL_HOSTS = re.compile(r"https://(api|api-gcp|api[1-4]|data-api)\.binance\.(com|vision)")
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):\d+")
+PLACEHOLDER = re.compile(r"(?i)change.?me|your[_-]|x{4,}|<.*>|todo|placeholder|example|\.\.\.")
+OUR_PREFIXES = ("STRATEGY_", "ENGINE_", "BINANCE_", "TG_")
+PARAMETER_PREFIX = "STRATEGY_PARAM_"
+
+
+class RunMode(StrEnum):
+    """A choice of adapters: simulated, real but read-only, real."""
+
+    PAPER = "paper"
+    DRY_RUN = "dry_run"
+    LIVE = "live"
+
+
+class Settings(Frozen):
+    """Everything a cycle may be told. Secrets are `SecretStr`: their repr and dump show asterisks."""
+
+    mode: RunMode = RunMode.PAPER
+    validate_only: bool = False
+    account: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "main"
+    store: Literal["sqlite", "firestore"] = "sqlite"
+    data_dir: str = "var"
+    first_run: Literal["refuse", "fresh"] = "refuse"
+    language: Literal["en", "zh"] = "en"
+    slot: str | None = None
+    profile: Literal["crypto_live_pool_rotation"] = "crypto_live_pool_rotation"
+    artifact_file: str | None = None
+    upstream_collection: str = "strategy"
+    upstream_document: str = "CRYPTO_LIVE_POOL_ROTATION_LIVE_POOL"
+    state_collection: str = "strategy"
+    state_document: str = "MULTI_ASSET_STATE"
+    google_project: str | None = None
+    firestore_database: str = "(default)"
+    firestore_emulator: str | None = None
+    binance_key: SecretStr | None = None
+    binance_secret: SecretStr | None = None
+    binance_api: str = "https://api.binance.com"
+    binance_market: str = "https://api.binance.com"
+    telegram_token: SecretStr | None = None
+    telegram_chat: str | None = None
+    telegram_api: str = "https://api.telegram.org"
+    status_interval_hours: Annotated[int, Field(ge=0, le=720)] = 24
+    market: str = "embedded"
+    pools: str | None = None
+    at: str | None = None
+    ladder: LadderSettings = LadderSettings()
+    strategy: StrategySettings = StrategySettings()
+
+    @model_validator(mode="after")
+    def _real_accounts_are_complete(self) -> Self:
+        problems = [*_host_problems(self), *_simulation_problems(self)]
+        if self.mode is not RunMode.PAPER:
+            problems += _secret_problems(self)
+            if self.store == "firestore" and not self.google_project:
+                problems.append("GOOGLE_CLOUD_PROJECT: not set – name the project that holds Firestore")
+        if problems:
+            raise SettingsError(tuple(problems))
+        return self
+
+    def public(self) -> dict[str, Any]:
+        """JSON values of every setting that is not a secret: what the tape and its digest may hold."""
+        secrets = {name for name, info in type(self).model_fields.items() if "SecretStr" in str(info.annotation)}
+        return self.model_dump(mode="json", exclude=secrets | {"telegram_chat"})
+
+    def secrets(self) -> tuple[str, ...]:
+        """The secret values, to prove that none of them comes out anywhere."""
+        values = (self.binance_key, self.binance_secret, self.telegram_token)
+        return tuple(value.get_secret_value() for value in values if value is not None)
+
+
+def _host_problems(settings: Settings) -> list[str]:
+    problems = []
+    hosts = {"BINANCE_API_URL": settings.binance_api, "BINANCE_MARKET_URL": settings.binance_market}
+    for name, url in hosts.items():
+        if not (OFFICIAL_HOSTS.fullmatch(url) or LOOPBACK.fullmatch(url)):
+            problems.append(f"{name}: {url!r} – must be an https host of Binance, or a loopback address for tests")
+    if settings.telegram_api != "https://api.telegram.org" and not LOOPBACK.fullmatch(settings.telegram_api):
+        problems.append(f"TG_API_URL: {settings.telegram_api!r} – must be Telegram's own, or loopback for tests")
+    return problems
+
+
+def _simulation_problems(settings: Settings) -> list[str]:
+    if settings.mode is RunMode.PAPER:
+        return []
+    problems = []
+    if settings.at is not None:
+        problems.append(f"--at: {settings.at!r} – exists only with the simulated exchange (--mode paper)")
+    if settings.market != "embedded":
+        problems.append(f"--market: {settings.market!r} – exists only with the simulated exchange (--mode paper)")
+    return problems
+
+
+def _secret_problems(settings: Settings) -> list[str]:
+    needed: dict[str, SecretStr | None] = {
+        "BINANCE_API_KEY": settings.binance_key,
+        "BINANCE_API_SECRET": settings.binance_secret,
+        "TG_TOKEN": settings.telegram_token,
+        "TG_CHAT_ID": SecretStr(settings.telegram_chat) if settings.telegram_chat else None,
+    }
+    problems = []
+    for name, secret in needed.items():
+        value = secret.get_secret_value().strip() if secret else ""
+        if not value:
+            problems.append(f"{name}: not set – {settings.mode} needs it")
+        elif PLACEHOLDER.search(value):
+            problems.append(f"{name}: a placeholder – put the real value in")
+    return problems
+
+
+VARIABLES: Mapping[str, str] = {
+    "ENGINE_MODE": "mode",
+    "ENGINE_ACCOUNT": "account",
+    "ENGINE_STORE": "store",
+    "ENGINE_DATA_DIR": "data_dir",
+    "ENGINE_FIRST_RUN": "first_run",
+    "ENGINE_SLOT": "slot",
+    "ENGINE_STATE_COLLECTION": "state_collection",
+    "ENGINE_STATE_DOCUMENT": "state_document",
+    "ENGINE_FIRESTORE_DATABASE": "firestore_database",
+    "ENGINE_FIRESTORE_EMULATOR": "firestore_emulator",
+    "GOOGLE_CLOUD_PROJECT": "google_project",
+    "NOTIFY_LANG": "language",
+    "BTC_STATUS_REPORT_INTERVAL_HOURS": "status_interval_hours",
+    "BINANCE_API_KEY": "binance_key",
+    "BINANCE_API_SECRET": "binance_secret",
+    "BINANCE_API_URL": "binance_api",
+    "BINANCE_MARKET_URL": "binance_market",
+    "TG_TOKEN": "telegram_token",
+    "TG_CHAT_ID": "telegram_chat",
+    "GLOBAL_TELEGRAM_CHAT_ID": "telegram_chat",
+    "TG_API_URL": "telegram_api",
+    "STRATEGY_PROFILE": "profile",
+    "STRATEGY_ARTIFACT_FILE": "artifact_file",
+    "STRATEGY_ARTIFACT_FIRESTORE_COLLECTION": "upstream_collection",
+    "STRATEGY_ARTIFACT_FIRESTORE_DOCUMENT": "upstream_document",
+    "STRATEGY_ARTIFACT_MAX_AGE_DAYS": "ladder.max_age_days",
+    "STRATEGY_ARTIFACT_LKG_MAX_AGE_DAYS": "ladder.lkg_max_age_days",
+    "STRATEGY_ARTIFACT_ACCEPTABLE_MODES": "ladder.acceptable_modes",
+    "STRATEGY_ARTIFACT_EXPECTED_SIZE": "ladder.expected_size",
+    "STRATEGY_ARTIFACT_ALLOW_NEW_ENTRIES_ON_DEGRADED": "ladder.allow_new_entries_on_degraded",
+}
+"""Environment variable -> field of `Settings`. Every number of the strategy is `STRATEGY_PARAM_<FIELD>` besides."""
+
+_NAME_OF = {field: name for name, field in list(VARIABLES.items())[::-1]}
+
+
+def parse_settings(environment: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Settings:
+    """The settings of an environment, with the command line's `overrides` (by field) on top; `SettingsError` else.
+
+    An empty variable counts as unset: workflows hand over unset inputs as empty text.
+    """
+    problems: list[str] = []
+    raw: dict[str, Any] = {"ladder": {}, "strategy": {}}
+    for name, value in sorted(environment.items(), reverse=True):
+        field = VARIABLES.get(name) or _parameter_field(name)
+        if field is None:
+            problems += _unknown_name(name)
+        elif value.strip():
+            _place(raw, field, _from_text(field, value.strip()))
+    for field, override in (overrides or {}).items():
+        if override is not None:
+            _place(raw, field, override)
+    settings, faults = _validated(raw)
+    problems += faults
+    if problems or settings is None:
+        raise SettingsError(tuple(problems))
+    return settings
+
+
+def _validated(raw: dict[str, Any]) -> tuple[Settings | None, list[str]]:
+    if raw.get("mode") == RunMode.LIVE:
+        raw.setdefault("store", "firestore")
+    if raw.get("mode", RunMode.PAPER) == RunMode.PAPER:
+        raw.setdefault("first_run", "fresh")
+    try:
+        return Settings.model_validate(raw), []
+    except SettingsError as error:
+        return None, list(error.problems)
+    except ValidationError as error:
+        faults = [_explain(problem) for problem in error.errors()]
+        for problem in error.errors():
+            _forget(raw, tuple(str(part) for part in problem["loc"]))
+        return None, faults + _validated(raw)[1]
+
+
+def _forget(raw: dict[str, Any], location: tuple[str, ...]) -> None:
+    """Drop a refused value, so that the checks across settings can still speak in the same message."""
+    group = raw[location[0]] if location[0] in {"ladder", "strategy"} and len(location) > 1 else raw
+    group.pop(location[1] if group is not raw else location[0], None)
+
+
+def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """The settings of this process's environment."""
+    return parse_settings(os.environ, overrides)
+
+
+def _parameter_field(name: str) -> str | None:
+    field = name.removeprefix(PARAMETER_PREFIX).lower()
+    return f"strategy.{field}" if name.startswith(PARAMETER_PREFIX) and field in StrategySettings.model_fields else None
+
+
+def _place(raw: dict[str, Any], field: str, value: object) -> None:
+    group, _, leaf = field.rpartition(".")
+    (raw[group] if group else raw)[leaf] = value
+
+
+def _from_text(field: str, text: str) -> object:
+    if field == "ladder.acceptable_modes":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if field.startswith("strategy.") and text[:1] in "[{":
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+    return text
+
+
+def _unknown_name(name: str) -> list[str]:
+    if not name.startswith(OUR_PREFIXES):
+        return []
+    known = [*VARIABLES, *(PARAMETER_PREFIX + field.upper() for field in StrategySettings.model_fields)]
+    close = difflib.get_close_matches(name, known, n=1)
+    return [f"{name}: no such setting – {f'did you mean {close[0]}?' if close else 'remove it'}"]
+
+
+def _explain(problem: ErrorDetails) -> str:
+    path = ".".join(str(part) for part in problem["loc"])
+    field = ".".join(str(part) for part in problem["loc"][:2]) if path.startswith(("ladder", "strategy")) else path
+    group, _, leaf = field.partition(".")
+    name = _NAME_OF.get(field) or (PARAMETER_PREFIX + leaf.upper() if group == "strategy" else field)
+    secret = any(word in field for word in ("key", "secret", "token", "chat"))
+    shown = "(hidden)" if secret else repr(problem["input"])[:80]
+    return f"{name}: {shown} – {problem['msg'][:1].lower()}{problem['msg'][1:]}"

@@ -1,0 +1,97 @@
+"""Booking: what a finished order changes, in the ledger, in the cost of the position, and in what is done today.
+
+Only a fill makes something done: marks, tiers and sums follow from what executed, never from what was asked for.
+Everything here is one pure step from state to state, so that closing an intent and booking its fills can be one write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from runtime.domain.decision import ExitReason, Memory, TrimMemory
+from runtime.domain.ledger import Entry, fees, fill_entry
+from runtime.domain.money import CASH, ZERO
+from runtime.domain.orders import Intent, Order, Side, Sleeve
+from runtime.domain.state import DayBook, Position, State
+
+
+def book_order(state: State, intent: Intent, prices: Mapping[str, Decimal]) -> tuple[State, tuple[Entry, ...]]:
+    """State and entries after the finished order of `intent`; `prices` value fees that were paid in a third asset."""
+    order = intent.order
+    entry = None if order is None else fill_entry(intent, order, order.symbol.removesuffix(CASH), CASH)
+    if order is None or entry is None:
+        return state, ()
+    day = state.day
+    if day is not None and intent.slot[:10] == day.day.isoformat():
+        day = _day_after(day, intent, order, prices)
+    return replace(
+        state,
+        ledger=state.ledger.posted((entry,)),
+        positions=_positions_after(state.positions, order, prices),
+        day=day,
+        memory=_memory_after(state.memory, intent),
+    ), (entry,)
+
+
+def _fee_cost(order: Order, prices: Mapping[str, Decimal]) -> tuple[Decimal, Decimal, Decimal]:
+    """(fee in base units, fee in USDT, USDT value of fees in a third asset)."""
+    base_fee, cash_fee, other = ZERO, ZERO, ZERO
+    for asset, paid in fees(order).items():
+        if asset + CASH == order.symbol:
+            base_fee += paid
+        elif asset == CASH:
+            cash_fee += paid
+        else:
+            other += paid * prices.get(asset + CASH, ZERO)
+    return base_fee, cash_fee, other
+
+
+def _positions_after(
+    positions: Mapping[str, Position], order: Order, prices: Mapping[str, Decimal]
+) -> dict[str, Position]:
+    base_fee, cash_fee, other = _fee_cost(order, prices)
+    after = dict(positions)
+    old = positions.get(order.symbol)
+    if order.side is Side.BUY:
+        cost = order.quote_qty + cash_fee + other + (old.cost if old else ZERO)
+        quantity = order.executed_qty - base_fee + (old.quantity if old else ZERO)
+        after[order.symbol] = Position(cost, quantity, old.opened_ms if old else order.time_ms)
+    elif old is not None:
+        left = old.quantity - order.executed_qty - base_fee
+        if left > 0:
+            after[order.symbol] = replace(old, cost=old.cost * left / old.quantity, quantity=left)
+        else:
+            del after[order.symbol]
+    return after
+
+
+def _day_after(day: DayBook, intent: Intent, order: Order, prices: Mapping[str, Decimal]) -> DayBook:
+    _, cash_fee, other = _fee_cost(order, prices)
+    done = dict.fromkeys(day.done)
+    done.update(dict.fromkeys(_marks(intent, order)))
+    bought, sold, all_buys = day.bought, day.sold, day.buys_all
+    if order.side is Side.BUY:
+        all_buys += order.quote_qty
+    if intent.sleeve is Sleeve.TREND:
+        if order.side is Side.BUY:
+            bought += order.quote_qty + cash_fee + other
+        else:
+            sold += order.quote_qty - cash_fee - other
+    peak = max(day.net_peak, bought - sold)
+    return replace(day, done=tuple(done), bought=bought, sold=sold, net_peak=peak, buys_all=all_buys)
+
+
+def _marks(intent: Intent, order: Order) -> tuple[str, ...]:
+    if intent.sleeve is Sleeve.TREND:
+        return (f"{'buy' if order.side is Side.BUY else 'sold'}:{order.symbol}",)
+    return (intent.reason.partition(":")[0],)
+
+
+def _memory_after(memory: Memory, intent: Intent) -> Memory:
+    action, _, tiers = intent.reason.partition(":")
+    if action != ExitReason.TRIM:
+        return memory
+    done = dict.fromkeys((*memory.trim.tiers, *tiers.split("+")))
+    return replace(memory, trim=TrimMemory(tuple(done)))

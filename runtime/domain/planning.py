@@ -1,0 +1,190 @@
+"""Planning: from a decision to legal orders, twice an hour with the same decision.
+
+`plan_sells` works on the wallet before anything was sold; `plan_buys` on the wallet that the real proceeds filled;
+`plan_cash` on what the buys left. Nothing here decides *whether*: that is the decision's. Budgets below the minimum,
+caps and the exchange's filters turn an order into a gate with its numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from runtime.domain.decision import Decision, Exit, ExitReason, Gate, Plan, PlannedOrder
+from runtime.domain.instruments import buy_lots, sell_lots
+from runtime.domain.market import Snapshot
+from runtime.domain.money import CASH, CORE, FUEL, ZERO, clamp, floor_to_places, plain
+from runtime.domain.orders import Side, Sleeve
+from runtime.domain.settings import StrategySettings
+from runtime.domain.valuation import Wallet, trend_value, values_of
+
+CENT_PLACES = 2
+CORE_PAIR = CORE + CASH
+FUEL_PAIR = FUEL + CASH
+
+
+def plan_sells(decision: Decision, snapshot: Snapshot, wallet: Wallet) -> Plan:
+    """The exits of the decision as orders: no floor but the filters', split where they cap."""
+    orders: list[PlannedOrder] = []
+    gates: list[Gate] = []
+    for leaving in decision.exits:
+        planned, gate = _sell(leaving, snapshot, wallet)
+        orders.extend(planned)
+        gates.extend([gate] if gate else [])
+    return Plan(tuple(orders), gates=tuple(gates))
+
+
+def _sell(leaving: Exit, snapshot: Snapshot, wallet: Wallet) -> tuple[list[PlannedOrder], Gate | None]:
+    asset = leaving.symbol.removesuffix(CASH)
+    price = snapshot.prices[leaving.symbol]
+    wanted = wallet.quantities.get(asset, ZERO) * leaving.fraction
+    quantity = min(wanted, wallet.free.get(asset, ZERO))
+    lots = sell_lots(snapshot.instruments[leaving.symbol], quantity, price)
+    if not lots.parts:
+        return [], Gate("filter", leaving.sleeve, leaving.symbol, {"filter": str(lots.filter), **lots.numbers})
+    reason = leaving.reason.value
+    if leaving.reason is ExitReason.TRIM:
+        reason = f"{reason}:{leaving.numbers['tier']}"
+    return [PlannedOrder(leaving.sleeve, leaving.symbol, Side.SELL, q, price, reason) for q in lots.parts], None
+
+
+@dataclass(slots=True)
+class _Purse:
+    """What is left to spend while buys are planned, and what was planned so far."""
+
+    decision: Decision
+    snapshot: Snapshot
+    wallet: Wallet
+    settings: StrategySettings
+    left: Decimal
+    buys_left: Decimal
+    orders: list[PlannedOrder] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
+
+    def gate(self, name: str, sleeve: Sleeve, symbol: str, **numbers: Decimal) -> None:
+        """Note what kept an order from being planned."""
+        self.gates.append(Gate(name, sleeve, symbol, {key: plain(value) for key, value in numbers.items()}))
+
+    def buy(self, sleeve: Sleeve, symbol: str, budget: Decimal, reason: str) -> Decimal:
+        """Plan one purchase of at most `budget` USDT; returns the budget it took (0 if it became a gate)."""
+        budget = self._capped(sleeve, symbol, budget)
+        if budget < self.settings.buy_min:
+            self.gate("below_minimum", sleeve, symbol, budget=budget, min=self.settings.buy_min)
+            return ZERO
+        price = self.snapshot.prices[symbol]
+        held = self.wallet.quantities.get(symbol.removesuffix(CASH), ZERO)
+        lots = buy_lots(self.snapshot.instruments[symbol], budget * self.settings.spend_ratio, price, held)
+        if not lots.parts:
+            self.gates.append(Gate("filter", sleeve, symbol, {"filter": str(lots.filter), **lots.numbers}))
+            return ZERO
+        self.orders.append(PlannedOrder(sleeve, symbol, Side.BUY, lots.total, price, reason, budget))
+        self.left -= budget
+        self.buys_left -= budget
+        return budget
+
+    def _capped(self, sleeve: Sleeve, symbol: str, budget: Decimal) -> Decimal:
+        caps = (
+            ("no_cash", self.left),
+            ("buys_day_cap", self.buys_left),
+            ("order_cap", self.decision.order_caps.get(symbol, budget)),
+        )
+        for name, cap in caps:
+            if budget > cap:
+                self.gate(name, sleeve, symbol, budget=budget, cap=cap)
+                budget = max(ZERO, cap)
+        return budget
+
+
+def plan_buys(decision: Decision, snapshot: Snapshot, wallet: Wallet, settings: StrategySettings) -> Plan:
+    """Entries and top-ups, then the DCA purchase, then fuel; and the one redemption that they need from Earn."""
+    values = values_of(wallet, snapshot.prices)
+    free = wallet.free.get(CASH, ZERO)
+    spendable = wallet.cash if decision.earn else free
+    purse = _Purse(decision, snapshot, wallet, settings, spendable, decision.buys_left)
+    trend = trend_value(wallet, values)
+    trend_cash = clamp(decision.equity * decision.trend_target_ratio - trend, ZERO, wallet.cash)
+    _plan_entries(purse, trend, trend_cash)
+    core = values.get(CORE, ZERO)
+    dca_cash = clamp(decision.equity * decision.btc_target_ratio - core, ZERO, wallet.cash - trend_cash)
+    _plan_dca(purse, dca_cash)
+    if decision.fuel:
+        purse.buy(Sleeve.CASH, FUEL_PAIR, settings.fuel_order, "fuel")
+    redeem = ZERO
+    if decision.earn:
+        needs = sum((order.budget for order in purse.orders), ZERO)
+        redeem = _redemption(needs, free, wallet, settings)
+    return Plan(tuple(purse.orders), redeem=redeem, gates=tuple(purse.gates))
+
+
+def _plan_entries(purse: _Purse, trend: Decimal, trend_cash: Decimal) -> None:
+    decision, settings = purse.decision, purse.settings
+    left = trend_cash
+    for target in decision.targets:
+        if target.symbol not in decision.entries:
+            continue
+        full = min(target.weight * (trend + trend_cash), settings.max_symbol_ratio * decision.equity)
+        asset = target.symbol.removesuffix(CASH)
+        has = purse.wallet.quantities.get(asset, ZERO) * purse.snapshot.prices[target.symbol]
+        shortfall = full - has
+        least = max(settings.buy_min, settings.top_up_ratio * full)
+        if shortfall < least:
+            purse.gate("below_minimum", Sleeve.TREND, target.symbol, shortfall=shortfall, min=least, target=full)
+            continue
+        if shortfall > left:
+            purse.gate("trend_cash", Sleeve.TREND, target.symbol, shortfall=shortfall, cash=left)
+        left -= purse.buy(Sleeve.TREND, target.symbol, min(shortfall, left), "entry")
+
+
+def _plan_dca(purse: _Purse, dca_cash: Decimal) -> None:
+    dca = purse.decision.dca
+    if dca is None:
+        return
+    if dca_cash < purse.settings.buy_min:
+        purse.gate("dca_cash_low", Sleeve.BTC_CORE, CORE_PAIR, cash=dca_cash, min=purse.settings.buy_min)
+        return
+    purse.buy(Sleeve.BTC_CORE, CORE_PAIR, min(dca_cash, dca.base_order * dca.multiplier), "dca")
+
+
+def spot_target(cash: Decimal, settings: StrategySettings) -> Decimal:
+    """USDT to keep free at spot when `cash` is all of it, spot and Earn."""
+    return clamp(settings.earn_ratio * cash, settings.earn_spot_min, settings.earn_spot_max)
+
+
+def _redemption(needs: Decimal, free: Decimal, wallet: Wallet, settings: StrategySettings) -> Decimal:
+    shortfall = needs + spot_target(wallet.cash - needs, settings) - free
+    if shortfall <= settings.earn_dead_band and needs <= free:
+        return ZERO
+    return max(ZERO, min(floor_to_places(shortfall, CENT_PLACES), wallet.redeemable))
+
+
+def plan_cash(decision: Decision, wallet: Wallet, settings: StrategySettings) -> Plan:
+    """The excess over the spot target that goes into Earn after everything else (whole cents, rounded down)."""
+    if not decision.earn:
+        return Plan()
+    free = wallet.free.get(CASH, ZERO)
+    target = spot_target(wallet.cash, settings)
+    excess = free - target
+    if excess <= settings.earn_dead_band:
+        numbers = {"free": plain(free), "target": plain(target), "band": plain(settings.earn_dead_band)}
+        return Plan(gates=(Gate("within_dead_band", Sleeve.CASH, CASH, numbers),))
+    return Plan(subscribe=floor_to_places(excess, CENT_PLACES))
+
+
+def shrunk(orders: Iterable[PlannedOrder], snapshot: Snapshot, wallet: Wallet, settings: StrategySettings) -> Plan:
+    """The same buys within what is really free at spot, first come first served: Earn did not deliver in time."""
+    left = wallet.free.get(CASH, ZERO)
+    kept: list[PlannedOrder] = []
+    gates: list[Gate] = []
+    for order in orders:
+        budget = min(order.budget, left)
+        lots = buy_lots(snapshot.instruments[order.symbol], budget * settings.spend_ratio, order.price, ZERO)
+        if budget < settings.buy_min or not lots.parts:
+            gates.append(
+                Gate("no_cash", order.sleeve, order.symbol, {"budget": plain(order.budget), "cap": plain(left)})
+            )
+            continue
+        quantity = min(lots.total, order.quantity)
+        kept.append(PlannedOrder(order.sleeve, order.symbol, order.side, quantity, order.price, order.reason, budget))
+        left -= budget
+    return Plan(tuple(kept), gates=tuple(gates))

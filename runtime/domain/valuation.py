@@ -1,0 +1,71 @@
+"""Valuation: what is managed, what it is worth, and what may be spent.
+
+The ledger says what we own; the account says what is free right now. A wallet takes the smaller of the two, so that
+neither a stale ledger nor a reserved or locked coin is ever spent. Equity counts managed balances only. A price that
+cannot be trusted this hour still values a holding at its last known price: stale data may value, it never trades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from runtime.domain.ledger import Balances, Book, Entry
+from runtime.domain.market import Account, Balance, EarnPosition
+from runtime.domain.money import CASH, CORE, FUEL, ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """Managed means. `quantities` are owned units by asset, `free` what of them can be sold or spent at spot now,
+    `redeemable` the USDT in Earn that a redemption may ask for.
+    """
+
+    quantities: Mapping[str, Decimal]
+    free: Mapping[str, Decimal]
+    redeemable: Decimal = ZERO
+
+    @property
+    def cash(self) -> Decimal:
+        """USDT that can be spent this hour: free at spot and redeemable from Earn."""
+        return self.free.get(CASH, ZERO) + self.redeemable
+
+    @property
+    def trend_assets(self) -> tuple[str, ...]:
+        """Managed assets of the trend sleeve, sorted."""
+        return tuple(sorted(a for a in self.quantities if a not in {CASH, FUEL, CORE}))
+
+
+def wallet_of(ledger: Balances, account: Account, earn: Mapping[str, EarnPosition] | None) -> Wallet:
+    """The managed wallet: never more than the ledger owns, never more than the account has free."""
+    assets = ledger.assets(Book.SPOT).keys() | ledger.assets(Book.EARN).keys() | ledger.assets(Book.TRANSIT).keys()
+    quantities = {asset: owned for asset in sorted(assets) if (owned := ledger.owned(asset)) > 0}
+    free = {asset: max(ZERO, min(ledger.of(Book.SPOT, asset), account.free(asset))) for asset in quantities}
+    position = (earn or {}).get(CASH)
+    redeemable = min(ledger.of(Book.EARN, CASH), position.redeemable) if position else ZERO
+    return Wallet(quantities, free, max(ZERO, redeemable))
+
+
+def values_of(wallet: Wallet, prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """USDT value of each managed asset; an asset without any known price counts as 0."""
+    return {
+        asset: quantity if asset == CASH else quantity * prices.get(asset + CASH, ZERO)
+        for asset, quantity in wallet.quantities.items()
+    }
+
+
+def trend_value(wallet: Wallet, values: Mapping[str, Decimal]) -> Decimal:
+    """USDT value of the trend sleeve, dust included."""
+    return sum((values.get(asset, ZERO) for asset in wallet.trend_assets), ZERO)
+
+
+def applied(account: Account, entries: Iterable[Entry]) -> Account:
+    """The account as it stands after `entries` were booked: free balances move with the spot postings."""
+    balances = dict(account.balances)
+    for entry in entries:
+        for posting in entry.postings:
+            if posting.book is Book.SPOT:
+                before = balances.get(posting.asset, Balance(ZERO))
+                balances[posting.asset] = replace(before, free=before.free + posting.amount)
+    return replace(account, balances=balances)

@@ -1,0 +1,58 @@
+"""Bitcoin: one purchase a day while it is cheap, a trim once a tier and episode while it is extreme."""
+
+from __future__ import annotations
+
+import math
+
+from runtime.domain.decision import Exit, ExitReason, Gate, TrimMemory
+from runtime.domain.market import BtcFacts
+from runtime.domain.orders import Sleeve
+from runtime.domain.settings import StrategySettings
+
+PAIR = "BTCUSDT"
+
+
+def multiplier(ahr999: float, settings: StrategySettings) -> int:
+    """How many base orders to buy: the first band whose bound is above `ahr999`; 0 above all bands."""
+    return next((times for bound, times in settings.dca_bands if ahr999 < bound), 0)
+
+
+def purchase(ahr999: float | None, done: tuple[str, ...], settings: StrategySettings) -> int | Gate:
+    """Today's multiplier, or the gate that stops the purchase. A missing or non-finite ahr999 buys nothing."""
+    if "dca" in done:
+        return Gate("bought_today", Sleeve.BTC_CORE, PAIR)
+    if "trim" in done:
+        return Gate("trimmed_today", Sleeve.BTC_CORE, PAIR)
+    if ahr999 is None or not math.isfinite(ahr999):
+        return Gate("ahr999_missing", Sleeve.BTC_CORE, PAIR)
+    times = multiplier(ahr999, settings)
+    if not times:
+        bound = settings.dca_bands[-1][0] if settings.dca_bands else 0.0
+        return Gate("ahr999_high", Sleeve.BTC_CORE, PAIR, {"ahr999": f"{ahr999:.6g}", "bound": f"{bound:g}"})
+    return times
+
+
+def episode(btc: BtcFacts | None, memory: TrimMemory, settings: StrategySettings) -> TrimMemory:
+    """The trim memory, emptied once the z-score has stayed at or below its trigger for `trim_reset_days`."""
+    return TrimMemory() if btc is not None and btc.zscore_days >= settings.trim_reset_days else memory
+
+
+def trim(btc: BtcFacts | None, memory: TrimMemory, done: tuple[str, ...], settings: StrategySettings) -> Exit | Gate:
+    """The trim that is due, or the gate that stops it.
+
+    The highest tier reached is sold, and with it every lower one counts as sold: a z-score on its way down must not
+    sell again what it sold on its way up.
+    """
+    if btc is None or btc.zscore is None or btc.sell_trigger is None:
+        return Gate("indicators_missing", Sleeve.BTC_CORE, PAIR)
+    numbers = {"zscore": f"{btc.zscore:.6g}", "trigger": f"{btc.sell_trigger:.6g}"}
+    if btc.zscore <= btc.sell_trigger:
+        return Gate("zscore_below_trigger", Sleeve.BTC_CORE, PAIR, numbers)
+    if "dca" in done:
+        return Gate("bought_today", Sleeve.BTC_CORE, PAIR, numbers)
+    reached = [tier for tier in settings.trim_tiers if btc.zscore > tier[1]]
+    name, _, fraction = reached[-1]
+    if name in memory.tiers:
+        return Gate("tier_done", Sleeve.BTC_CORE, PAIR, {**numbers, "tier": name})
+    tiers = "+".join(tier[0] for tier in reached)
+    return Exit(Sleeve.BTC_CORE, PAIR, ExitReason.TRIM, fraction, {**numbers, "tier": tiers})

@@ -1,0 +1,273 @@
+"""The profile `crypto_live_pool_rotation`: trend rotation, bitcoin DCA and the cash buffer, as one pure decision.
+
+`decide` asks each rule in turn and collects two things: what to hold, and every reason not to act. It sees only its
+arguments, so the same hour always decides the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from runtime.domain.decision import (
+    Candidate,
+    Dca,
+    Decision,
+    ExecutionPool,
+    Exit,
+    ExitReason,
+    Gate,
+    HoldingMemory,
+    Memory,
+    Target,
+)
+from runtime.domain.limits import Action, Circumstances, standing_gates, symbol_gates, valuation_prices
+from runtime.domain.market import Facts, Snapshot, ratio
+from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO, plain
+from runtime.domain.orders import Sleeve
+from runtime.domain.settings import StrategySettings
+from runtime.domain.slots import slot_date
+from runtime.domain.state import State
+from runtime.domain.valuation import Wallet, values_of, wallet_of
+from strategies.allocation import btc_base_order, btc_target_ratio
+from strategies.btc_dca import PAIR, episode, purchase, trim
+from strategies.earn_buffer import FUEL_PAIR, quiet_hours, refuel
+from strategies.indicators import ahr999, facts_of
+from strategies.loss_limits import Judgement, judge_losses, settled
+from strategies.trend_rotation import Holding, judge, leave, regime, remember, select
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The hour as the rules see it: facts, trusted values, and the circumstances after the loss limits spoke."""
+
+    snapshot: Snapshot
+    state: State
+    pool: ExecutionPool
+    settings: StrategySettings
+    facts: Facts
+    wallet: Wallet
+    values: Mapping[str, Decimal]
+    circumstances: Circumstances
+    judgement: Judgement
+
+    @property
+    def equity(self) -> Decimal:
+        return sum(self.values.values(), ZERO)
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        """What fills already did today."""
+        day = self.state.day
+        return day.done if day is not None and day.day == slot_date(self.snapshot.slot) else ()
+
+
+def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: StrategySettings) -> Decision:
+    """What to hold this hour and why; every rule that says no leaves a gate."""
+    view = _view(snapshot, state, pool, settings)
+    on = regime(view.facts.btc, snapshot.price(CORE))
+    candidates = judge(pool.symbols, view.facts, snapshot.prices, settings)
+    targets = select(candidates, view.facts, settings)
+    memories, leaving, exit_gates = _trend_exits(view, candidates, on=on)
+    entries, entry_gates = _trend_entries(view, candidates, targets, {e.symbol for e in leaving})
+    dca, trimming, core_gates = _core(view)
+    earn, fuel, cash_gates = _cash(view)
+    equity = view.equity
+    btc_ratio = btc_target_ratio(equity, settings)
+    breaker = settled(view.judgement.breaker, len(memories))
+    trim_memory = episode(view.facts.btc, state.memory.trim, settings)
+    return Decision(
+        slot=snapshot.slot,
+        equity=equity,
+        btc_target_ratio=btc_ratio,
+        trend_target_ratio=ONE - btc_ratio,
+        btc_base_order=btc_base_order(equity, settings),
+        regime_on=on is True,
+        candidates=candidates,
+        targets=targets,
+        entries=entries,
+        exits=(*leaving, *trimming),
+        order_caps=_order_caps(view),
+        buys_left=max(ZERO, settings.buys_day_ratio_max * equity - (state.day.buys_all if state.day else ZERO)),
+        dca=dca,
+        earn=earn,
+        fuel=fuel,
+        gates=(*exit_gates, *entry_gates, *core_gates, *cash_gates),
+        returns=view.judgement.figures,
+        memory=Memory(memories, trim_memory, breaker, view.judgement.reduce_only_ms),
+    )
+
+
+def _view(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: StrategySettings) -> _View:
+    facts = snapshot.facts or facts_of(snapshot.daily, settings)
+    wallet = wallet_of(state.ledger, snapshot.account, snapshot.earn)
+    before = Circumstances(snapshot, state, pool.degraded, settings)
+    values = values_of(wallet, valuation_prices(before))
+    judgement = judge_losses(snapshot, state, {a: values[a] for a in wallet.trend_assets}, facts, settings)
+    memory = replace(state.memory, breaker=judgement.breaker, reduce_only_ms=judgement.reduce_only_ms)
+    after = replace(before, state=replace(state, memory=memory))
+    return _View(snapshot, state, pool, settings, facts, wallet, values, after, judgement)
+
+
+def _held(view: _View) -> list[str]:
+    """Managed trend pairs worth more than dust, sorted; the rest counts in equity and is left alone."""
+    held = []
+    for asset in view.wallet.trend_assets:
+        instrument = view.snapshot.instruments.get(asset + CASH)
+        least = max(view.settings.dust, instrument.min_notional if instrument else ZERO)
+        if view.values[asset] >= least or (instrument is None and asset + CASH in view.state.memory.holdings):
+            held.append(asset + CASH)
+    return held
+
+
+def _holding(view: _View, symbol: str) -> Holding:
+    snapshot, position = view.snapshot, view.state.positions.get(symbol)
+    trusted = not symbol_gates(view.circumstances, Action.TREND_EXIT, symbol)
+    price = snapshot.prices[symbol] if trusted else None
+    known = snapshot.prices.get(symbol) or view.state.prices.get(symbol, ZERO)
+    return Holding(
+        symbol,
+        price,
+        position.average if position else known,
+        snapshot.highs.get(symbol),
+        view.state.memory.holdings.get(symbol),
+        symbol in view.pool.symbols or symbol in view.pool.dropped,
+    )
+
+
+def _trend_exits(
+    view: _View, candidates: tuple[Candidate, ...], *, on: bool | None
+) -> tuple[dict[str, HoldingMemory], list[Exit], list[Gate]]:
+    by_symbol = {c.symbol: c for c in candidates}
+    closed = standing_gates(view.circumstances, Action.TREND_EXIT)
+    memories: dict[str, HoldingMemory] = {}
+    leaving: list[Exit] = []
+    gates: list[Gate] = list(closed)
+    for symbol in _held(view):
+        holding = _holding(view, symbol)
+        known = view.facts.symbols.get(symbol)
+        memories[symbol] = remember(holding, known, view.settings)
+        gates.extend(_holding_gates(view, symbol))
+        if closed or holding.price is None:
+            continue
+        if view.judgement.breaker.liquidating:
+            leaving.append(Exit(Sleeve.TREND, symbol, ExitReason.BREAKER, numbers=view.judgement.figures))
+            continue
+        way_out = leave(holding, memories[symbol], by_symbol.get(symbol), view.settings.exit_rank, on=on)
+        leaving.extend([way_out] if way_out else [])
+    return memories, leaving, gates
+
+
+def _holding_gates(view: _View, symbol: str) -> list[Gate]:
+    gates = list(symbol_gates(view.circumstances, Action.TREND_EXIT, symbol))
+    known = view.facts.symbols.get(symbol)
+    if known is None or not known.complete:
+        why = view.facts.missing.get(symbol, "incomplete")
+        gates.append(Gate("indicators_missing", Sleeve.TREND, symbol, {"why": why}))
+    return gates
+
+
+def _trend_entries(
+    view: _View, candidates: tuple[Candidate, ...], targets: tuple[Target, ...], leaving: set[str]
+) -> tuple[tuple[str, ...], list[Gate]]:
+    gates = [g for c in candidates if (g := _not_selected(c, view))]
+    gates += [Gate("not_trading", Sleeve.TREND, s, {"why": why}) for s, why in sorted(view.pool.dropped.items())]
+    gates += standing_gates(view.circumstances, Action.TREND_ENTRY)
+    blocked = any(not g.symbol and g.sleeve is Sleeve.TREND for g in gates)
+    entries = []
+    for target in targets:
+        own = _entry_gates(view, target.symbol, leaving=target.symbol in leaving)
+        gates.extend(own)
+        if not own and not blocked:
+            entries.append(target.symbol)
+    return tuple(entries), gates
+
+
+def _not_selected(candidate: Candidate, view: _View) -> Gate | None:
+    if candidate.failed:
+        numbers = {"failed": " ".join(candidate.failed)}
+        if candidate.score is not None:
+            numbers["score"] = f"{candidate.score:.6g}"
+        if "indicators" in candidate.failed:
+            numbers["why"] = view.facts.missing.get(candidate.symbol, "incomplete")
+            return Gate("indicators_missing", Sleeve.TREND, candidate.symbol, numbers)
+        return Gate("not_qualified", Sleeve.TREND, candidate.symbol, numbers)
+    if candidate.rank is not None and candidate.rank > view.settings.top_n:
+        numbers = {"rank": str(candidate.rank), "top_n": str(view.settings.top_n), "score": f"{candidate.score:.6g}"}
+        return Gate("not_selected", Sleeve.TREND, candidate.symbol, numbers)
+    return None
+
+
+def _entry_gates(view: _View, symbol: str, *, leaving: bool) -> list[Gate]:
+    gates = list(symbol_gates(view.circumstances, Action.TREND_ENTRY, symbol))
+    price, known = view.snapshot.prices.get(symbol), view.facts.symbols.get(symbol)
+    if f"sold:{symbol}" in view.done or leaving:
+        gates.append(Gate("sold_today", Sleeve.TREND, symbol))
+    elif f"buy:{symbol}" in view.done:
+        gates.append(Gate("bought_today", Sleeve.TREND, symbol))
+    elif price is not None and known is not None and known.sma60 is not None and price < ratio(known.sma60):
+        numbers = {"price": plain(price), "sma60": plain(ratio(known.sma60))}
+        gates.append(Gate("exit_now", Sleeve.TREND, symbol, numbers))
+    return gates
+
+
+def _order_caps(view: _View) -> dict[str, Decimal]:
+    equity_cap = view.settings.order_ratio_max * view.equity
+    caps = dict.fromkeys((*view.pool.symbols, PAIR, FUEL_PAIR), equity_cap)
+    for symbol in caps:
+        known = view.facts.symbols.get(symbol)
+        if known is not None and known.avg_quote_vol_30 is not None:
+            volume_cap = view.settings.order_volume_ratio_max * ratio(known.avg_quote_vol_30)
+            caps[symbol] = min(equity_cap, volume_cap)
+    return caps
+
+
+def _core(view: _View) -> tuple[Dca | None, list[Exit], list[Gate]]:
+    snapshot, settings, btc = view.snapshot, view.settings, view.facts.btc
+    price = snapshot.price(CORE)
+    value = ahr999(float(price), btc, settings, slot_date(snapshot.slot)) if btc is not None and price else None
+    gates = [
+        *standing_gates(view.circumstances, Action.DCA_BUY),
+        *symbol_gates(view.circumstances, Action.DCA_BUY, PAIR),
+    ]
+    times = purchase(value, view.done, settings)
+    dca = None
+    if isinstance(times, Gate):
+        gates.append(times)
+    elif not gates and value is not None and btc is not None:
+        base = btc_base_order(view.equity, settings)
+        dca = Dca(times, base, value, settings.ahr999_cost)
+    trimming, trim_gates = _trim(view)
+    return dca, trimming, gates + trim_gates
+
+
+def _trim(view: _View) -> tuple[list[Exit], list[Gate]]:
+    gates = [
+        *standing_gates(view.circumstances, Action.DCA_TRIM),
+        *symbol_gates(view.circumstances, Action.DCA_TRIM, PAIR),
+    ]
+    worth = view.values.get(CORE, ZERO)
+    if worth <= view.settings.trim_value_min:
+        numbers = {"value": plain(round(worth, 8)), "min": plain(view.settings.trim_value_min)}
+        return [], [*gates, Gate("core_too_small", Sleeve.BTC_CORE, PAIR, numbers)]
+    memory = episode(view.facts.btc, view.state.memory.trim, view.settings)
+    due = trim(view.facts.btc, memory, view.done, view.settings)
+    if isinstance(due, Gate):
+        return [], [*gates, due]
+    return ([] if gates else [due]), gates
+
+
+def _cash(view: _View) -> tuple[bool, bool, list[Gate]]:
+    standing = list(standing_gates(view.circumstances, Action.CASH_MOVE))
+    quiet = quiet_hours(view.snapshot.now_ms)
+    earn_gates = [*standing, *([quiet] if quiet else [])]
+    fuel_gates = [
+        *(g for g in standing if g.name == "halt"),
+        *symbol_gates(view.circumstances, Action.CASH_MOVE, FUEL_PAIR),
+        *(Gate("unknown_order", Sleeve.CASH, FUEL_PAIR) for _ in view.circumstances.unknown_orders[:1]),
+    ]
+    empty = refuel(view.values.get(FUEL, ZERO), view.wallet.cash, view.done, view.settings)
+    fuel_gates.extend([empty] if empty else [])
+    drift = [g for g in standing if g.name in {"drift", "earn_unreadable"}]
+    return not earn_gates, not (fuel_gates or drift), earn_gates + [g for g in fuel_gates if g not in standing]
