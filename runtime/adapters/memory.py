@@ -1,0 +1,135 @@
+"""Memory store: the store's contract in one process, for tests and for years of simulated hours.
+
+Values are kept as they are, because they are frozen and encoding them would cost more than the hour itself. With
+`copy=True` every value goes through its stored form and back, and the state's size is checked: the semantics of a real
+store, still without a file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import nlargest
+from types import MappingProxyType
+from typing import TypeVar
+
+from runtime.domain import leases
+from runtime.domain.documents import from_json, parse, state_text, to_json
+from runtime.domain.ledger import Entry
+from runtime.domain.orders import Intent
+from runtime.domain.state import State, decode_state
+from runtime.errors import LeaseLost
+from runtime.ports import Changes, Clock, Control, CycleRecord, DailyCache, Held, Lease, Loaded
+
+T = TypeVar("T")
+_NOTHING: Mapping[str, Entry] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """The state document; `version` counts its writes, 0 = there is none."""
+
+    version: int = 0
+    state: State | None = None
+    lease: Lease | None = None
+
+
+class MemoryStore:
+    """One account's documents in memory. `clock` is the store's clock; threads may share it."""
+
+    def __init__(self, clock: Clock, account: str = "main", *, copy: bool = False) -> None:
+        """Start without a document; `copy` sends every value through its stored form."""
+        self._clock, self._account, self._copy = clock, account, copy
+        self._lock = threading.Lock()
+        self._document = _Document()
+        self._journal: dict[str, Intent] = {}
+        self._ledger: dict[str, dict[str, Entry]] = {}
+        self._cycles: dict[str, CycleRecord] = {}
+        self._control = Control()
+        self._cache = DailyCache()
+
+    def load(self) -> Loaded:
+        with self._lock:
+            found = self._document
+        state = self._state_copy(found.state) if found.state else None
+        return Loaded(state, found.lease, found.version, self._clock.now_ms())
+
+    def take_lease(self, loaded: Loaded, owner: str, slot: str, seconds: int) -> Held:
+        fence = leases.next_fence(loaded.lease, owner, loaded.read_ms)
+        lease = Lease(owner, loaded.read_ms + seconds * 1000, fence, slot)
+        with self._lock:
+            state = self._document.state or State(self._account)
+            return self._replace(loaded.token, state, lease, lease)
+
+    def commit(self, held: Held, changes: Changes) -> Held:
+        stored = replace(held.lease, expires_ms=0) if changes.release else held.lease
+        kept = self._changes_copy(changes) if self._copy else changes
+        with self._lock:
+            done = self._replace(held.token, kept.state, stored, held.lease)
+            self._keep(kept)
+        return done
+
+    def check(self, held: Held) -> Control:
+        with self._lock:
+            leases.confirm(self._document.lease, held.lease, self._clock.now_ms())
+            return self._control
+
+    def control(self) -> Control:
+        return self._control
+
+    def set_control(self, control: Control) -> None:
+        self._control = self._copied(control)
+
+    def cache(self) -> DailyCache:
+        return self._copied(self._cache)
+
+    def cycles(self, limit: int) -> Sequence[CycleRecord]:
+        with self._lock:
+            return [self._cycles[slot] for slot in nlargest(limit, self._cycles)]
+
+    def journal(self, slot: str | None = None) -> Sequence[Intent]:
+        with self._lock:
+            return [self._journal[key] for key in sorted(self._journal) if slot in {None, self._journal[key].slot}]
+
+    def entries(self, day: str) -> Sequence[Entry]:
+        with self._lock:
+            return list(self._ledger.get(day, _NOTHING).values())
+
+    def probe(self) -> None:
+        """Memory is always there."""
+
+    def close(self) -> None:
+        """Nothing to give back: what is stored stays readable."""
+
+    def _replace(self, token: object, state: State, stored: Lease, lease: Lease) -> Held:
+        if self._document.version != token:
+            raise LeaseLost("state document: changed by another run since it was read; nothing was written")
+        self._document = _Document(self._document.version + 1, state, stored)
+        return Held(lease, self._document.version)
+
+    def _keep(self, changes: Changes) -> None:
+        self._journal.update({intent.id: intent for intent in changes.intents})
+        for entry in changes.entries:
+            day = self._ledger.setdefault(entry.slot[:10], {})
+            day.pop(entry.id, None)
+            day[entry.id] = entry
+        if changes.cycle is not None:
+            self._cycles[changes.cycle.slot] = changes.cycle
+        if changes.cache is not None:
+            self._cache = changes.cache
+
+    def _changes_copy(self, changes: Changes) -> Changes:
+        return Changes(
+            state=self._state_copy(changes.state),
+            intents=tuple(map(self._copied, changes.intents)),
+            entries=tuple(map(self._copied, changes.entries)),
+            cycle=self._copied(changes.cycle) if changes.cycle else None,
+            cache=self._copied(changes.cache) if changes.cache else None,
+        )
+
+    def _copied(self, value: T) -> T:
+        return from_json(type(value), to_json(value), "copy") if self._copy else value
+
+    def _state_copy(self, state: State) -> State:
+        return decode_state(parse(state_text(state), "copy")) if self._copy else state

@@ -1,0 +1,224 @@
+"""SQLite store: the store's contract in one local file, with the standard library only.
+
+One row of `account` is the state document: its text, its lease, and a `version` that every write raises. A write names
+the version it was made for and must change exactly one row; the documents beside it go into the same transaction. The
+file is in WAL mode with `synchronous=FULL`: what a commit reported is on the disk, and a process killed at any moment
+leaves the old document or the new one, never half of one. The store's clock is this machine's.
+
+Every fault of the file (full disk, read-only, corrupt, locked for longer than `BUSY_SECONDS`) is `StoreUnavailable`
+with SQLite's own cause, which holds no path.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from runtime.domain import leases
+from runtime.domain.documents import from_json, parse, state_text, to_json
+from runtime.domain.ledger import Entry
+from runtime.domain.orders import Intent
+from runtime.domain.state import State, decode_state
+from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
+from runtime.ports import Changes, Clock, Control, CycleRecord, DailyCache, Held, Lease, Loaded, Mode
+
+BUSY_SECONDS = 5
+LAYOUT = 1
+"""`user_version` of the file; a newer one is refused."""
+
+# `part` groups documents for reading: the slot of an intent, the day of a ledger entry. Order of booking is the rowid:
+# REPLACE gives a row that is written again a new one.
+_SCHEMA = """
+CREATE TABLE account (name TEXT PRIMARY KEY, version INTEGER NOT NULL, state TEXT NOT NULL, lease TEXT);
+CREATE TABLE document (account TEXT NOT NULL, kind TEXT NOT NULL, part TEXT NOT NULL, id TEXT NOT NULL,
+    body TEXT NOT NULL, PRIMARY KEY (account, kind, part, id));
+"""
+_UPSERT = "INSERT OR REPLACE INTO document (account, kind, part, id, body) VALUES (?, ?, ?, ?, ?)"
+_Row = tuple[str, str, str, str]
+
+
+class SqliteStore:
+    """One account's documents in the file `path`, which is made at first use. Threads may share it."""
+
+    def __init__(self, path: Path, clock: Clock, account: str = "main") -> None:
+        """`clock` is the store's clock. Nothing is opened yet."""
+        self._path, self._clock, self._account = path, clock, account
+        self._lock = threading.RLock()
+        self._opened: sqlite3.Connection | None = None
+
+    def load(self) -> Loaded:
+        rows = self._read("SELECT version, state, lease FROM account WHERE name = ?", self._account)
+        now_ms = self._clock.now_ms()
+        if not rows:
+            return Loaded(None, None, 0, now_ms)
+        version, text, lease = rows[0]
+        state = decode_state(parse(text, "state document"))
+        return Loaded(state, from_json(Lease, lease, "lease") if lease else None, version, now_ms)
+
+    def take_lease(self, loaded: Loaded, owner: str, slot: str, seconds: int) -> Held:
+        fence = leases.next_fence(loaded.lease, owner, loaded.read_ms)
+        lease = Lease(owner, loaded.read_ms + seconds * 1000, fence, slot)
+        with self._transaction() as open_file:
+            if loaded.token == 0:
+                statement = "INSERT OR IGNORE INTO account (version, state, lease, name) VALUES (1, ?, ?, ?)"
+                values: tuple[Any, ...] = (state_text(State(self._account)), to_json(lease), self._account)
+            else:
+                statement = "UPDATE account SET version = version + 1, lease = ? WHERE name = ? AND version = ?"
+                values = (to_json(lease), self._account, loaded.token)
+            return _changed(open_file.execute(statement, values), lease, loaded.token)
+
+    def commit(self, held: Held, changes: Changes) -> Held:
+        stored = replace(held.lease, expires_ms=0) if changes.release else held.lease
+        values = (state_text(changes.state), to_json(stored), self._account, held.token)
+        rows = [(self._account, *row) for row in _rows(changes)]
+        with self._transaction() as open_file:
+            statement = "UPDATE account SET version = version + 1, state = ?, lease = ? WHERE name = ? AND version = ?"
+            done = _changed(open_file.execute(statement, values), held.lease, held.token)
+            open_file.executemany(_UPSERT, rows)
+        return done
+
+    def check(self, held: Held) -> Control:
+        rows = self._read("SELECT lease FROM account WHERE name = ?", self._account)
+        lease = from_json(Lease, rows[0][0], "lease") if rows and rows[0][0] else None
+        leases.confirm(lease, held.lease, self._clock.now_ms())
+        return self.control()
+
+    def control(self) -> Control:
+        bodies = self._bodies("control")
+        try:
+            return from_json(Control, bodies[0], "control", required=("mode",)) if bodies else Control()
+        except StateUnreadable as error:
+            return Control(Mode.HALT, why=str(error), unreadable=True)
+
+    def set_control(self, control: Control) -> None:
+        self._put(("control", "", "control", to_json(control)))
+
+    def cache(self) -> DailyCache:
+        bodies = self._bodies("cache")
+        try:
+            return from_json(DailyCache, bodies[0], "cache") if bodies else DailyCache()
+        except StateUnreadable:
+            return DailyCache()
+
+    def cycles(self, limit: int) -> Sequence[CycleRecord]:
+        statement = "SELECT body FROM document WHERE account = ? AND kind = 'cycle' ORDER BY id DESC LIMIT ?"
+        return [from_json(CycleRecord, body, "cycle") for (body,) in self._read(statement, self._account, limit)]
+
+    def journal(self, slot: str | None = None) -> Sequence[Intent]:
+        return [from_json(Intent, body, "journal") for body in self._bodies("intent", slot, "id")]
+
+    def entries(self, day: str) -> Sequence[Entry]:
+        return [from_json(Entry, body, "ledger") for body in self._bodies("entry", day, "rowid")]
+
+    def probe(self) -> None:
+        mark = str(self._clock.now_ms())
+        self._put(("probe", "", "probe", mark))
+        if self._bodies("probe") != [mark]:
+            raise StoreUnavailable("local store: what was written could not be read back")
+
+    def close(self) -> None:
+        with self._lock, _translated():
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    def _bodies(self, kind: str, part: str | None = "", order: str = "id") -> list[str]:
+        statement = (
+            f"SELECT body FROM document WHERE account = ? AND kind = ? AND part = ifnull(?, part) ORDER BY {order}"  # noqa: S608 - `order` is one of our own two words
+        )
+        return [body for (body,) in self._read(statement, self._account, kind, part)]
+
+    def _put(self, row: _Row) -> None:
+        with self._transaction() as open_file:
+            open_file.execute(_UPSERT, (self._account, *row))
+
+    def _read(self, statement: str, *values: object) -> list[Any]:
+        with self._lock, _translated():
+            return self._connection().execute(statement, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: committed at the end of the block, rolled back by any exception in it."""
+        with self._lock, _translated():
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened = _open(self._path)
+        return self._opened
+
+
+def _rows(changes: Changes) -> Iterable[_Row]:
+    """The documents beside the state: kind, part, id, body."""
+    for intent in changes.intents:
+        yield "intent", intent.slot, intent.id, to_json(intent)
+    for entry in changes.entries:
+        yield "entry", entry.slot[:10], entry.id, to_json(entry)
+    if changes.cycle is not None:
+        yield "cycle", "", changes.cycle.slot, to_json(changes.cycle)
+    if changes.cache is not None:
+        yield "cache", "", "cache", to_json(changes.cache)
+
+
+def _changed(cursor: sqlite3.Cursor, lease: Lease, token: object) -> Held:
+    """The lease with its next token, if exactly one row was changed."""
+    if cursor.rowcount != 1 or not isinstance(token, int):
+        raise LeaseLost("state document: changed by another run since it was read; nothing was written")
+    return Held(lease, token + 1)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """The file, made readable for its owner alone, in WAL mode and in this code's layout."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    with ExitStack() as on_failure:
+        on_failure.callback(connection.close)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _lay_out(connection)
+        on_failure.pop_all()
+    return connection
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    """Create the tables in a new file; `StateUnreadable` for a file of newer code."""
+    if _layout(connection) == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        if _layout(connection) == 0:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {LAYOUT}")
+        connection.execute("COMMIT")
+    if _layout(connection) > LAYOUT:
+        raise StateUnreadable(
+            f"local store: layout {_layout(connection)} – is newer than this code ({LAYOUT}): update it"
+        )
+
+
+def _layout(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """SQLite's and the file system's errors as `StoreUnavailable`, without paths."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"local store: {error}") from error
+    except OSError as error:
+        raise StoreUnavailable(f"local store: {error.strerror or type(error).__name__}") from None
