@@ -1,10 +1,16 @@
-"""Alerts: what an operator must be told, as data; the words are chosen by language where they are rendered."""
+"""Alerts: what an operator must be told, as data; the words are chosen by language where they are rendered.
+
+The worked problem: a condition that lasts a week must neither be told once and forgotten nor 168 times. So a lasting
+condition is an *incident*: it is told when it opens, then at its 2nd, 4th, 8th and 24th hour and once a day after that,
+each time with its count, it grows more urgent with time, and its end is told too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Severity(StrEnum):
@@ -32,9 +38,103 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A condition that lasts: opened at a slot, seen `count` times, last told at a slot."""
+    """A condition that lasts: opened at a slot, seen in `count` slots, last told and last seen at a slot."""
 
     kind: str
     opened: str
     count: int = 1
     last_told: str = ""
+    last_seen: str = ""
+
+
+class AlertKind(StrEnum):
+    """The kinds of alert; each has its texts and its page in the runbook."""
+
+    TRADE = "trade"
+    ORDER_FAILED = "order_failed"
+    ORDER_UNKNOWN = "order_unknown"
+    BREAKER = "breaker"
+    ACCOUNT_LIMIT = "account_limit"
+    DEGRADED_SOURCE = "degraded_source"
+    RELEASE_CONFLICT = "release_conflict"
+    ABORTED = "aborted"
+    UNEXPECTED = "unexpected"
+    SETTINGS = "settings"
+    MISSED_SLOTS = "missed_slots"
+    DRIFT = "drift"
+    INDICATORS_MISSING = "indicators_missing"
+    SYMBOL_NOT_TRADING = "symbol_not_trading"
+    PRICE_SUSPECT = "price_suspect"
+    CANDLE_REVISED = "candle_revised"
+    FUEL = "fuel"
+    EARN_FAILED = "earn_failed"
+    MISCONFIGURED = "misconfigured"
+    RATE_LIMITED = "rate_limited"
+    CLOCK_SKEW = "clock_skew"
+    LOST_STATE = "lost_state"
+    NEW_ACCOUNT = "new_account"
+    CONTROL_CHANGED = "control_changed"
+    STATUS = "status"
+    RECOVERED = "recovered"
+
+
+_QUIET = frozenset({AlertKind.TRADE, AlertKind.CANDLE_REVISED, AlertKind.STATUS, AlertKind.RECOVERED})
+_URGENT = frozenset(
+    {
+        AlertKind.BREAKER,
+        AlertKind.ABORTED,
+        AlertKind.UNEXPECTED,
+        AlertKind.SETTINGS,
+        AlertKind.DRIFT,
+        AlertKind.MISCONFIGURED,
+        AlertKind.CLOCK_SKEW,
+        AlertKind.LOST_STATE,
+    }
+)
+SEVERITIES: Mapping[AlertKind, Severity] = MappingProxyType(
+    {
+        kind: Severity.INFO if kind in _QUIET else Severity.CRITICAL if kind in _URGENT else Severity.WARNING
+        for kind in AlertKind
+    }
+)
+"""How urgent a kind is when nothing makes it worse: the static list, a limit reached, an incident that lasts."""
+
+TOLD_AT = frozenset({1, 2, 4, 8, 24})
+TOLD_EVERY = 24
+ESCALATES_AT = 24
+
+
+def new_alert(kind: AlertKind, slot: str, facts: Mapping[str, str], *, subject: str = "", count: int = 1) -> Alert:
+    """The alert of `kind` about `subject`: as urgent as its kind, or more once its condition has lasted `count` hours.
+
+    The id follows from slot, kind and subject: raised again by a run that repeats the slot, it is the same alert.
+    """
+    name = f"{kind}:{subject}" if subject else kind.value
+    return Alert(f"{slot}:{name}", kind.value, escalated(SEVERITIES[kind], count), slot, facts)
+
+
+def escalated(severity: Severity, count: int) -> Severity:
+    """A warning becomes critical once its condition has lasted a day; information stays information."""
+    return Severity.CRITICAL if severity is Severity.WARNING and count >= ESCALATES_AT else severity
+
+
+def observe(incidents: Mapping[str, Incident], kind: str, slot: str) -> tuple[dict[str, Incident], bool]:
+    """The incidents after `kind` was seen at `slot`, and whether it should be told now.
+
+    `kind` may carry a subject (`indicators_missing:ETHUSDT`): then each subject is an incident of its own. A slot
+    counts once, however often it is run.
+    """
+    before = incidents.get(kind)
+    if before is not None and slot == before.last_seen:
+        return dict(incidents), False
+    seen = replace(before, count=before.count + 1, last_seen=slot) if before else Incident(kind, slot, last_seen=slot)
+    tell = seen.count in TOLD_AT or seen.count % TOLD_EVERY == 0
+    return {**incidents, kind: replace(seen, last_told=slot) if tell else seen}, tell
+
+
+def recovered(incidents: Mapping[str, Incident], kind: str) -> tuple[dict[str, Incident], Incident | None]:
+    """The incidents without `kind`, and the one that is over, to be told; None if there was none.
+
+    Only for a condition that was checked and found gone: an hour that could not look says nothing about it.
+    """
+    return {name: incident for name, incident in incidents.items() if name != kind}, incidents.get(kind)

@@ -1,0 +1,191 @@
+"""What each alert says: a title without values, a body with them, and advice where something can be done.
+
+The braces of a body are the facts that the alert should bring; a fact that is missing shows as a dash, one that no
+text names is listed below it, so nothing is lost when code and words drift apart.
+"""
+# ruff: noqa: RUF001 - Chinese text uses Chinese punctuation
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+ALERTS: Mapping[str, tuple[str, str]] = {
+    "alert.trade.title": ("Order filled", "订单已成交"),
+    "alert.trade.body": (
+        "{side} {quantity} {symbol} at {price} for {quote} USDT, fees {fees}. Reason: {reason}.",
+        "{side} {symbol} {quantity}，均价 {price}，金额 {quote} USDT，手续费 {fees}。原因：{reason}。",
+    ),
+    "alert.order_failed.title": ("Order refused", "订单被拒绝"),
+    "alert.order_failed.body": (
+        "{side} {quantity} {symbol} ({reason}) was refused: {detail}. Nothing was bought or sold.",
+        "{side} {symbol} {quantity}（{reason}）被拒绝：{detail}。没有成交。",
+    ),
+    "alert.order_failed.advice": (
+        "The next hour decides anew; if it repeats, check the code in the runbook.",
+        "下一小时会重新决策；若重复出现，请按手册查错误码。",
+    ),
+    "alert.order_unknown.title": ("Order outcome unknown", "订单结果未知"),
+    "alert.order_unknown.body": (
+        "{side} {quantity} {symbol}, id {client_id}: {detail}. Until it is settled, {symbol} and all buys are blocked.",
+        "{side} {symbol} {quantity}，编号 {client_id}：{detail}。查清之前，{symbol} 和所有买入都被暂停。",
+    ),
+    "alert.order_unknown.advice": (
+        "Every hour looks it up again. After 3 hours settle it by hand: orders settle {client_id}",
+        "每小时会自动再查。超过 3 小时请手工处理：orders settle {client_id}",
+    ),
+    "alert.breaker.title": ("Circuit breaker tripped", "熔断触发"),
+    "alert.breaker.body": (
+        "The trend sleeve returned {loss} today, the limit is {limit}. It is being sold; no new entries until {until}.",
+        "趋势仓今日收益 {loss}，限额 {limit}。正在清仓，{until} 之前不开新仓。",
+    ),
+    "alert.breaker.advice": (
+        "Bitcoin purchases and Earn go on. Three trips in 30 days switch to reduce_only.",
+        "比特币定投和理财照常进行。30 天内触发三次会转为 reduce_only。",
+    ),
+    "alert.account_limit.title": ("Account loss limit", "账户亏损限额"),
+    "alert.account_limit.body": (
+        "{measure}: {value} of a limit of {limit} ({level}).",
+        "{measure}：{value}，限额 {limit}（{level}）。",
+    ),
+    "alert.account_limit.advice": (
+        "At the limit only sales are made until you resume.",
+        "达到限额后只卖不买，直到手动 resume。",
+    ),
+    "alert.degraded_source.title": ("Degraded pool source", "币池来源降级"),
+    "alert.degraded_source.body": (
+        "The pool comes from {source} (version {version}, {age} days old), {cycles} cycles in a row. Upstream: {why}.",
+        "当前币池来自{source}（版本 {version}，已 {age} 天），连续 {cycles} 个周期。上游：{why}。",
+    ),
+    "alert.degraded_source.advice": (
+        "New entries are paused, exits go on. Fix upstream with its publisher rather than enable degraded entries.",
+        "新开仓暂停，卖出照常。请与发布方一起修复上游，不要改为允许降级来源开仓。",
+    ),
+    "alert.release_conflict.title": ("Upstream release refused", "上游发布被拒绝"),
+    "alert.release_conflict.body": (
+        "Version {version} contradicts the accepted one: {why}. The accepted pool stays in force.",
+        "版本 {version} 与已接受的发布矛盾：{why}。继续使用已接受的币池。",
+    ),
+    "alert.release_conflict.advice": (
+        "Ask the publisher for a release under a new version.",
+        "请发布方用新的版本号重新发布。",
+    ),
+    "alert.aborted.title": ("Cycle aborted before trading (exit 3)", "周期在交易前中止（退出码 3）"),
+    "alert.aborted.body": ("{why}. Nothing was sent.", "{why}。没有发送任何订单。"),
+    "alert.aborted.advice": (
+        "The next hour tries again by itself; stops are not watched until one succeeds.",
+        "下一小时会自动重试；在成功之前止损没有人看守。",
+    ),
+    "alert.unexpected.title": ("Unexpected error (exit 1)", "意外错误（退出码 1）"),
+    "alert.unexpected.body": ("{why} in step {step}.", "步骤 {step} 出错：{why}。"),
+    "alert.unexpected.advice": (
+        "What was sent is in the journal and is settled by the next hour. Keep the tape and the log.",
+        "已发送的订单在日志簿中，下一小时会核对。请保留记录带和日志。",
+    ),
+    "alert.settings.title": ("Settings are wrong (exit 2)", "配置错误（退出码 2）"),
+    "alert.settings.body": ("{why}", "{why}"),
+    "alert.settings.advice": (
+        "Nothing was contacted. Correct every line named and run again.",
+        "没有访问任何外部系统。请逐条改正后重新运行。",
+    ),
+    "alert.missed_slots.title": ("Hours were missed", "有小时被错过"),
+    "alert.missed_slots.body": (
+        "{count} without a completed cycle: {slots}. They are not made up for.",
+        "{count} 个小时没有完成周期：{slots}。不会补做。",
+    ),
+    "alert.missed_slots.advice": (
+        "Check the scheduler and the runner.",
+        "请检查调度器和运行机。",
+    ),
+    "alert.drift.title": ("Unexplained balance", "余额无法解释"),
+    "alert.drift.body": (
+        "Ledger and account differ without evidence: {drift}. Buys are stopped, sales stay within the smaller figure.",
+        "账本与账户不一致且没有凭证：{drift}。已停止买入，卖出以较小的数为限。",
+    ),
+    "alert.drift.advice": (
+        "Look for a manual trade, deposit or conversion; then adopt it or explain it.",
+        "请查找手工交易、充值或兑换，然后用 adopt 接管或说明原因。",
+    ),
+    "alert.indicators_missing.title": ("Indicators missing", "指标缺失"),
+    "alert.indicators_missing.body": (
+        "{symbol}: {why}. It is not bought; its last known stop and average still protect it.",
+        "{symbol}：{why}。不会买入；上次已知的止损价和均线仍然有效。",
+    ),
+    "alert.symbol_not_trading.title": ("Symbol is not trading", "交易对停止交易"),
+    "alert.symbol_not_trading.body": (
+        "{symbol} is {status} at the exchange: it can be neither bought nor sold, its stop cannot work.",
+        "{symbol} 在交易所的状态是 {status}：不能买也不能卖，止损无法执行。",
+    ),
+    "alert.price_suspect.title": ("Suspect price", "价格可疑"),
+    "alert.price_suspect.body": (
+        "{symbol} is quoted at {price}; last close {close}, last cycle {previous}. It is not traded on this price.",
+        "{symbol} 报价 {price}；上次收盘 {close}，上个周期 {previous}。不按此价格交易。",
+    ),
+    "alert.candle_revised.title": ("A closed candle was revised", "已收盘的K线被修改"),
+    "alert.candle_revised.body": (
+        "{symbol}, {day}: {change}. The new values are used from now on.",
+        "{symbol}，{day}：{change}。今后使用新值。",
+    ),
+    "alert.fuel.title": ("BNB fuel is low", "BNB 手续费余额不足"),
+    "alert.fuel.body": (
+        "BNB is worth {value} USDT (minimum {minimum}) and was not refilled: {why}.",
+        "BNB 价值 {value} USDT（最低 {minimum}），未能补充：{why}。",
+    ),
+    "alert.fuel.advice": (
+        "Without BNB fees are taken from the coins bought, at a higher rate.",
+        "没有 BNB 时，手续费会从买入的币中扣除，费率更高。",
+    ),
+    "alert.earn_failed.title": ("Earn move failed", "理财操作失败"),
+    "alert.earn_failed.body": ("{move} of {amount} {asset}: {why}.", "{move} {amount} {asset}：{why}。"),
+    "alert.earn_failed.advice": (
+        "Buys use what is free; the next hour compares records before it tries again.",
+        "买入只用可用余额；下一小时先核对记录再决定是否重试。",
+    ),
+    "alert.misconfigured.title": ("Access refused", "访问被拒绝"),
+    "alert.misconfigured.body": ("{what}: {why}.", "{what}：{why}。"),
+    "alert.misconfigured.advice": ("{fix}", "{fix}"),
+    "alert.rate_limited.title": ("Rate limited", "请求过于频繁"),
+    "alert.rate_limited.body": ("{what} asks for a pause until {until}.", "{what} 要求暂停到 {until}。"),
+    "alert.rate_limited.advice": (
+        "No run sends a request before that. Look for another program on the same address or key.",
+        "在此之前任何运行都不再请求。请检查是否有其他程序共用同一地址或密钥。",
+    ),
+    "alert.clock_skew.title": ("Clock is wrong", "时钟不准"),
+    "alert.clock_skew.body": (
+        "This machine differs from the exchange by {skew} ms, the limit is {limit} ms.",
+        "本机与交易所相差 {skew} 毫秒，限额 {limit} 毫秒。",
+    ),
+    "alert.clock_skew.advice": ("Repair time synchronisation on the runner.", "请修复运行机的时间同步。"),
+    "alert.lost_state.title": ("State is lost", "状态丢失"),
+    "alert.lost_state.body": (
+        "The exchange knows orders of ours, but there is no state document: {why}. Nothing trades.",
+        "交易所有本系统的订单，但没有状态文档：{why}。停止交易。",
+    ),
+    "alert.lost_state.advice": (
+        "Restore a backup, or run rebuild (workflow input first_run: rebuild). Never init here.",
+        "请恢复备份，或运行 rebuild（工作流输入 first_run: rebuild）。此时绝不能 init。",
+    ),
+    "alert.new_account.title": ("New account", "新账户"),
+    "alert.new_account.body": (
+        "There is no state document and no order of ours: {why}. Nothing trades until init.",
+        "没有状态文档，也没有本系统的订单：{why}。init 之前不交易。",
+    ),
+    "alert.new_account.advice": (
+        "If the account is meant to be new, run init (workflow input first_run: fresh).",
+        "若确为新账户，请运行 init（工作流输入 first_run: fresh）。",
+    ),
+    "alert.control_changed.title": ("Control changed", "控制状态已改变"),
+    "alert.control_changed.body": (
+        "Control is now {control}, by {who}: {why}.",
+        "控制状态现为{control}，操作者 {who}：{why}。",
+    ),
+    "alert.status.title": ("Status", "状态报告"),
+    "alert.status.body": (
+        "Equity {equity} USDT, today {today}, drawdown {drawdown}. Holdings: {holdings}. Pool: {source}, {age} days.",
+        "总资产 {equity} USDT，今日 {today}，回撤 {drawdown}。持仓：{holdings}。币池：{source}，已 {age} 天。",
+    ),
+    "alert.recovered.title": ("Recovered", "已恢复"),
+    "alert.recovered.body": (
+        "{what}: over after {cycles} cycles (since {since}).",
+        "{what}：已结束，持续 {cycles} 个周期（始于 {since}）。",
+    ),
+}
