@@ -1,36 +1,35 @@
-"""JSON documents of a market folder or a fixture: one object a file, numbers exact."""
+"""JSON documents of a market folder or a fixture: one object a file, each key once, no NaN or infinity."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+import math
 from pathlib import Path
 from typing import Any
 
 from runtime.errors import BadPayload, Unavailable
 
 
-def read_object(path: Path, number: Callable[[str], object] = Decimal) -> dict[str, Any]:
-    """The JSON object in `path`; a number with a point becomes `number` of its text, by default an exact `Decimal`.
-
-    `Unavailable` if the file cannot be read, `BadPayload` if it is not one JSON object (a key given twice is refused).
-    """
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; `Unavailable` if it cannot be read, `BadPayload` if it is not one JSON object."""
     try:
         value = json.loads(
-            path.read_bytes(), parse_float=number, parse_constant=_constant, object_pairs_hook=_without_repeats
+            path.read_bytes(), parse_float=_finite, parse_constant=_finite, object_pairs_hook=_without_repeats
         )
     except OSError as error:
         raise Unavailable(str(path), error.strerror or str(error)) from None
-    except (ValueError, RecursionError, InvalidOperation) as error:
+    except (ValueError, RecursionError) as error:
         raise BadPayload(str(path), str(error), "must be one JSON object") from None
     if not isinstance(value, dict):
         raise BadPayload(str(path), value, "must be one JSON object")
     return value
 
 
-def _constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -229,7 +229,7 @@ class FolderPoolSource:
         self.where = str(path)
 
     def read(self) -> Mapping[str, Any]:
-        return read_object(self._document(), float)
+        return read_object(self._document())
 
     def _document(self) -> Path:
         if self._path.is_file():
