@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from math import lcm
 from typing import Any
 
-from runtime.domain.money import ONE, ZERO, Dec, ceil_to_step, floor_to_step, parse_decimal, plain
-from runtime.errors import BadPayload
+from runtime.domain.money import ONE, ZERO, Dec, common_step, divide_down, floor_to_step, parse_decimal, plain
+from runtime.errors import BadInput, BadPayload
 
 NOTIONAL_SPARE = Decimal("0.02")
 SELL_PARTS_MAX = 20
+PRECISION_MAX = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,7 @@ class Instrument:
     @property
     def step(self) -> Decimal:
         """The smallest step that satisfies both lot rules and the asset's precision."""
-        steps = [s for s in (self.lot.step, self.market_lot.step, ONE.scaleb(-self.base_precision)) if s > 0]
-        places = max(0, *(-int(s.normalize().as_tuple().exponent) for s in steps))
-        return Decimal(lcm(*(int(s.scaleb(places)) for s in steps))).scaleb(-places)
+        return common_step((self.lot.step, self.market_lot.step, ONE.scaleb(-self.base_precision)))
 
     @property
     def min_qty(self) -> Decimal:
@@ -75,7 +73,7 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Lots:
-    """Quantities that may be sent, in order; if empty, `filter` names what forbids them and `numbers` what was compared."""
+    """Quantities that may be sent, in order; if empty, `filter` names what forbids them, `numbers` what it compared."""
 
     parts: tuple[Decimal, ...] = ()
     filter: str | None = None
@@ -88,32 +86,34 @@ class Lots:
 
 
 def sell_lots(instrument: Instrument, quantity: Decimal, price: Decimal) -> Lots:
-    """`quantity` (base units) floored to the step and split under the caps, valued at `price`."""
-    step = instrument.step
-    whole = floor_to_step(quantity, step)
-    refusal = _forbidden(instrument, whole, price)
+    """`quantity` (base units) floored to the step and split under the caps, valued at `price`.
+
+    The parts are even, so that none is too small while another could spare some; where even ones would all be too
+    small, there is one fewer and the rest is left. At most 20 parts: what is beyond them is for the next hour.
+    """
+    if price <= 0:
+        return _refuse("PRICE", price=price)
+    whole = floor_to_step(quantity, instrument.step)
+    cap = _cap(instrument, price)
+    if cap is not None and cap <= 0:
+        return _refuse("MARKET_LOT_SIZE", quantity=whole, max=instrument.max_qty or ZERO)
+    refusal = _forbidden(instrument, whole if cap is None else min(whole, cap), price)
     if refusal:
         return refusal
-    cap = _cap(instrument, price)
     if cap is None or whole <= cap:
         return Lots((whole,))
-    if cap <= 0:
-        return _refuse("MARKET_LOT_SIZE", quantity=whole, max=instrument.max_qty or ZERO)
-    count = min(int(ceil_to_step(whole / cap, ONE)), SELL_PARTS_MAX)
-    part = min(ceil_to_step(whole / count, step), cap)
-    parts: list[Decimal] = []
-    rest = whole
-    while rest > 0 and len(parts) < count:
-        parts.append(min(part, rest))
-        rest -= parts[-1]
-    while parts and _forbidden(instrument, parts[-1], price):
-        parts.pop()
-    return Lots(tuple(parts)) if parts else _refuse("NOTIONAL", notional=whole * price, min=instrument.min_notional)
+    full = int(divide_down(whole, cap))
+    if full >= SELL_PARTS_MAX:
+        return Lots((cap,) * SELL_PARTS_MAX)
+    parts = _even_parts(whole, full + (whole > cap * full), instrument.step)
+    return Lots((cap,) * full) if _forbidden(instrument, parts[-1], price) else Lots(parts)
 
 
 def buy_lots(instrument: Instrument, budget: Decimal, price: Decimal, held: Decimal) -> Lots:
     """One purchase that costs at most `budget` (quote units) at `price`, with `held` base units already there."""
-    quantity = budget / price
+    if price <= 0:
+        return _refuse("PRICE", price=price)
+    quantity = divide_down(budget, price)
     cap = _cap(instrument, price)
     if cap is not None:
         quantity = min(quantity, cap)
@@ -128,8 +128,14 @@ def buy_lots(instrument: Instrument, budget: Decimal, price: Decimal, held: Deci
 def _cap(instrument: Instrument, price: Decimal) -> Decimal | None:
     caps = [] if instrument.max_qty is None else [instrument.max_qty]
     if instrument.max_notional > 0:
-        caps.append(instrument.max_notional * (ONE - NOTIONAL_SPARE) / price)
+        caps.append(divide_down(instrument.max_notional * (ONE - NOTIONAL_SPARE), price))
     return floor_to_step(min(caps), instrument.step) if caps else None
+
+
+def _even_parts(whole: Decimal, count: int, step: Decimal) -> tuple[Decimal, ...]:
+    """`whole`, a multiple of `step`, in `count` multiples that differ by one step at most, larger ones first."""
+    each, more = divmod(int(divide_down(whole, step)), count)
+    return tuple((each + (part < more)) * step for part in range(count))
 
 
 def _forbidden(instrument: Instrument, quantity: Decimal, price: Decimal) -> Lots | None:
@@ -147,6 +153,8 @@ def _refuse(name: str, **numbers: Decimal) -> Lots:
 
 def parse_instrument(row: Mapping[str, Any]) -> Instrument:
     """One symbol of Binance's exchangeInfo; `BadPayload` names the field that is missing or malformed."""
+    if not isinstance(row, Mapping):
+        raise BadPayload("exchangeInfo", row, "each symbol must be an object")
     symbol = _text(row, "symbol", "exchangeInfo")
     where = f"exchangeInfo {symbol}"
     filters = row.get("filters")
@@ -155,6 +163,8 @@ def parse_instrument(row: Mapping[str, Any]) -> Instrument:
     by_type: dict[str, Mapping[str, Any]] = {str(f.get("filterType")): f for f in filters}
     least, most = _notional(by_type, where)
     types = row.get("orderTypes", ["MARKET"])
+    if not isinstance(types, list):
+        raise BadPayload(f"{where} orderTypes", types, "must be a list")
     return Instrument(
         symbol=symbol,
         base=_text(row, "baseAsset", where),
@@ -179,15 +189,18 @@ def _text(row: Mapping[str, Any], key: str, where: str) -> str:
 
 def _precision(row: Mapping[str, Any], where: str) -> int:
     value = row.get("baseAssetPrecision", 8)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 18:
-        raise BadPayload(f"{where} baseAssetPrecision", value, "must be an integer between 0 and 18")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= PRECISION_MAX:
+        raise BadPayload(f"{where} baseAssetPrecision", value, f"must be an integer between 0 and {PRECISION_MAX}")
     return value
 
 
 def _number(source: Mapping[str, Any] | None, key: str, where: str) -> Decimal:
     if source is None:
         return ZERO
-    value = parse_decimal(source.get(key), f"{where} {key}")
+    try:
+        value = parse_decimal(source.get(key), f"{where} {key}")
+    except BadInput as fault:
+        raise BadPayload(fault.field, fault.value, fault.fix) from None
     if value < 0:
         raise BadPayload(f"{where} {key}", plain(value), "must not be negative")
     return value

@@ -7,8 +7,10 @@ helper names its direction, so that nothing is ever rounded up into money that i
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal, InvalidOperation
-from typing import Annotated, Any
+from collections.abc import Iterable
+from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
+from math import lcm
+from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
@@ -21,6 +23,10 @@ FUEL = "BNB"
 CORE = "BTC"
 STABLECOINS = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "USDP", "USDS", "USDE", "USD1", "RLUSD",
                          "PYUSD", "XUSD", "BFUSD", "EURI", "AEUR", "UST", "USTC", "PAX", "EUR", "GBP"})  # fmt: skip
+EXPONENT_MAX = 100  # far beyond any amount; without a bound, 1e999999999 would be written out digit by digit
+
+# Decimal's usual 28 digits would round the quotient of a long amount and a small step, and may round it up.
+_WIDE = Context(prec=200, rounding=ROUND_DOWN)
 
 
 def parse_decimal(value: object, field: str) -> Decimal:
@@ -36,6 +42,8 @@ def parse_decimal(value: object, field: str) -> Decimal:
         raise BadInput(field, value, "must be a decimal number written as text, never a float")
     if not parsed.is_finite():
         raise BadInput(field, value, "must be a finite number")
+    if parsed and abs(parsed.adjusted()) > EXPONENT_MAX:
+        raise BadInput(field, value, f"must lie between 1e-{EXPONENT_MAX} and 1e{EXPONENT_MAX}")
     return parsed
 
 
@@ -48,22 +56,35 @@ def plain(value: Decimal) -> str:
 
 
 def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
-    """The largest multiple of `step` that is <= `value` (value >= 0); step 0 switches the rule off."""
+    """The largest multiple of `step` that is <= `value`; step 0 switches the rule off."""
     if step <= 0:
         return value
-    return (value / step).to_integral_value(rounding=ROUND_FLOOR) * step
+    count, rest = _WIDE.divmod(value, step)
+    return _WIDE.multiply(_WIDE.subtract(count, ONE) if rest < 0 else count, step)
 
 
 def ceil_to_step(value: Decimal, step: Decimal) -> Decimal:
-    """The smallest multiple of `step` that is >= `value` (value >= 0); step 0 switches the rule off."""
-    if step <= 0:
-        return value
-    return (value / step).to_integral_value(rounding=ROUND_CEILING) * step
+    """The smallest multiple of `step` that is >= `value`; step 0 switches the rule off."""
+    return value if step <= 0 else _WIDE.minus(floor_to_step(_WIDE.minus(value), step))
 
 
 def floor_to_places(value: Decimal, places: int) -> Decimal:
     """`value` cut toward zero to `places` decimals."""
-    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_DOWN)
+    return value.quantize(ONE.scaleb(-places), rounding=ROUND_DOWN, context=_WIDE)
+
+
+def divide_down(value: Decimal, by: Decimal) -> Decimal:
+    """`value` / `by` to 200 digits, cut toward zero: times `by` (> 0) it never exceeds a `value` >= 0."""
+    return _WIDE.divide(value, by)
+
+
+def common_step(steps: Iterable[Decimal]) -> Decimal:
+    """The smallest amount that is a multiple of every step; steps of 0 are off, and 0 if all are."""
+    fractions = [step.as_integer_ratio() for step in steps if step > 0]
+    if not fractions:
+        return ZERO
+    below = lcm(*(bottom for _, bottom in fractions))
+    return _WIDE.divide(Decimal(lcm(*(top * (below // bottom) for top, bottom in fractions))), Decimal(below))
 
 
 def clamp(value: Decimal, low: Decimal, high: Decimal) -> Decimal:
@@ -71,8 +92,12 @@ def clamp(value: Decimal, low: Decimal, high: Decimal) -> Decimal:
     return max(low, min(value, high))
 
 
-def _from_text(value: Any) -> Any:
-    return parse_decimal(value, "amount")
+def _from_text(value: object) -> Decimal:
+    try:
+        return parse_decimal(value, "amount")
+    except BadInput as fault:
+        # pydantic collects ValueErrors, with the path of the field; anything else would escape from its reader.
+        raise ValueError(fault.fix) from None
 
 
 Dec = Annotated[Decimal, BeforeValidator(_from_text), PlainSerializer(plain, return_type=str, when_used="json")]
