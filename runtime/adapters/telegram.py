@@ -1,0 +1,232 @@
+"""Telegram: the hour's alerts as one message, or as few as the length limit allows.
+
+Bot API over HTTPS, `POST /bot<token>/sendMessage`. What an answer means (only the code and `parameters` are contract):
+
+    200 ok                   delivered
+    400 + migrate_to_chat_id the group has a new id: used for this delivery, and told in the receipt
+    400                      the same text once more without markup; refused again: permanent
+    401 403 404              token or chat is wrong, or the bot was blocked: permanent until a human acts
+    429                      waits for `retry_after` once, up to 10 s; otherwise tried by a later cycle
+    5xx, time-out, no answer, nonsense     not known to be delivered: tried by a later cycle, perhaps twice told
+
+`permanent` informs the operator; it never takes an alert out of the outbox, because the human who repairs the chat
+wants to read what happened. Nothing is raised, and a delivery ends within its total time even if the name look-up hangs
+or the answer drips: every call runs in a thread of its own that is left behind when time is up. The token is part of
+the URL, which every library error prints: errors leave here as the names of their types, and logs are redacted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import requests
+import urllib3
+
+from runtime.domain.alerts import Alert, Severity
+from runtime.domain.messages import Page, clean, pages
+from runtime.domain.paging import parsed
+from runtime.domain.texts import Language
+from runtime.ports import Clock, Receipt
+
+RETRY_AFTER_MAX_S = 10
+BETWEEN_MESSAGES_S = 1
+ANSWER_BYTES_MAX = 1_000_000
+_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection", "urllib3.poolmanager", "requests")
+_PERMANENT = {
+    400: "refused",
+    401: "the token is wrong or revoked",
+    403: "the bot was blocked or removed, or may not write to this chat",
+    404: "the token is malformed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Where to send. `chat_id` is a number or `@name`; `timeouts` are seconds to connect and between two bytes,
+    `total_s` bounds one delivery or probe; `runbook_url` is what `docs/runbook/` is relative to (empty = no links).
+    """
+
+    token: str = field(repr=False)
+    chat_id: str
+    base_url: str = "https://api.telegram.org"
+    timeouts: tuple[float, float] = (3, 10)
+    total_s: float = 20
+    runbook_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer of the Bot API; `code` 0 = none came, `why` then says what happened. `description` holds no secret."""
+
+    code: int
+    why: str = ""
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return self.code == HTTPStatus.OK
+
+    def whole(self, name: str) -> int | None:
+        """A parameter that must be a whole number."""
+        value = self.parameters.get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+class TelegramAlerter:
+    """The operator's Telegram chat; a page that carries a warning or worse makes a sound."""
+
+    def __init__(self, bot: Bot, language: Language, clock: Clock, http: requests.Session | None = None) -> None:
+        """`http` is the session to use; its adapters must not retry by themselves (requests' own do not)."""
+        self._bot = bot
+        self._language = language
+        self._clock = clock
+        self._http = http or requests.Session()
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(_Redaction(bot.token))
+
+    def __repr__(self) -> str:
+        return f"TelegramAlerter({self._bot!r})"
+
+    def deliver(self, alerts: Sequence[Alert]) -> Sequence[Receipt]:
+        if not alerts:
+            return []
+        delivery = _Delivery(self._bot, self._clock, self._http)
+        outcome: dict[int, _Answer] = {}
+        for page in pages(alerts, self._language, self._bot.runbook_url):
+            answer = delivery.send(page)
+            for at in page.alerts:
+                if at not in outcome or outcome[at].ok:
+                    outcome[at] = answer
+        return [self._receipt(alert, outcome[at], delivery.moved_to) for at, alert in enumerate(alerts)]
+
+    def probe(self) -> Mapping[str, str]:
+        delivery = _Delivery(self._bot, self._clock, self._http)
+        token = delivery.call("getMe", {})
+        chat = delivery.call("getChat", {"chat_id": self._bot.chat_id})
+        return {"telegram token": _verdict(token), "telegram chat": _verdict(chat)}
+
+    @staticmethod
+    def _receipt(alert: Alert, answer: _Answer, moved_to: str) -> Receipt:
+        moved = f"the chat moved to {moved_to}: set TG_CHAT_ID" if moved_to else ""
+        if answer.ok:
+            return Receipt(alert.id, delivered=True, why=moved)
+        return Receipt(alert.id, delivered=False, permanent=answer.code in _PERMANENT, why=_verdict(answer))
+
+
+def _verdict(answer: _Answer) -> str:
+    if answer.ok:
+        return "ok"
+    said = f" ({answer.description})" if answer.description else ""
+    return f"Telegram: {answer.code or 'no answer'}: {_PERMANENT.get(answer.code, answer.why or 'try later')}{said}"
+
+
+class _Delivery:
+    """The calls of one delivery: they share a deadline, one wait, and where the chat moved to."""
+
+    def __init__(self, bot: Bot, clock: Clock, http: requests.Session) -> None:
+        self._bot, self._clock, self._http = bot, clock, http
+        self._deadline = clock.monotonic() + bot.total_s
+        self._waited = self._sent = False
+        self._over: _Answer | None = None
+        self.moved_to = ""
+
+    def send(self, page: Page) -> _Answer:
+        """Send one page; after a failure that concerns every page nothing more is sent, and its answer stands."""
+        if self._over:
+            return self._over
+        if self._sent:
+            self._clock.sleep(max(0.0, min(BETWEEN_MESSAGES_S, self._left())))
+        message: dict[str, Any] = {
+            "text": page.html,
+            "parse_mode": "HTML",
+            "disable_notification": page.severity is Severity.INFO,
+            "link_preview_options": {"is_disabled": True},
+        }
+        answer = self._post(message)
+        if answer.code == HTTPStatus.BAD_REQUEST:
+            del message["parse_mode"]
+            answer = self._post(message | {"text": parsed(page.html)})
+        if not answer.ok and answer.code != HTTPStatus.BAD_REQUEST:
+            self._over = answer
+        self._sent = True
+        return answer
+
+    def _post(self, message: Mapping[str, Any]) -> _Answer:
+        answer = self._call_patiently(message)
+        moved = answer.whole("migrate_to_chat_id")
+        if moved is None or self.moved_to:
+            return answer
+        self.moved_to = str(moved)
+        return self._call_patiently(message)
+
+    def _call_patiently(self, message: Mapping[str, Any]) -> _Answer:
+        payload = {"chat_id": self.moved_to or self._bot.chat_id, **message}
+        answer = self.call("sendMessage", payload)
+        if answer.code != HTTPStatus.TOO_MANY_REQUESTS:
+            return answer
+        pause = answer.whole("retry_after")
+        if pause is None or not 0 <= pause <= min(RETRY_AFTER_MAX_S, self._left()) or self._waited:
+            return answer
+        self._waited = True
+        self._clock.sleep(pause)
+        return self.call("sendMessage", payload)
+
+    def _left(self) -> float:
+        return self._deadline - self._clock.monotonic()
+
+    def call(self, method: str, payload: Mapping[str, Any]) -> _Answer:
+        """One call, bounded by what is left of the total time; never raises."""
+        left = self._left()
+        if left <= 0:
+            return _Answer(0, f"no time left of {self._bot.total_s:g} s")
+        answers: list[_Answer] = []
+        caller = threading.Thread(target=lambda: answers.append(self._request(method, payload)), daemon=True)
+        caller.start()
+        caller.join(left)
+        return answers[0] if answers else _Answer(0, f"no answer within {self._bot.total_s:g} s")
+
+    def _request(self, method: str, payload: Mapping[str, Any]) -> _Answer:
+        url = f"{self._bot.base_url.rstrip('/')}/bot{self._bot.token}/{method}"
+        try:
+            with self._http.post(
+                url, json=payload, timeout=self._bot.timeouts, allow_redirects=False, stream=True
+            ) as response:
+                body = response.raw.read(ANSWER_BYTES_MAX, decode_content=True)
+                return self._read(response.status_code, body)
+        except requests.Timeout:
+            return _Answer(0, "timed out")
+        # Whatever these say holds the URL and so the token: only the name of the type leaves.
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            return _Answer(0, type(error).__name__)
+
+    def _read(self, status: int, body: bytes) -> _Answer:
+        """The documented shape, or an answer without a code that says what came instead."""
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict) or (status == HTTPStatus.OK) != (answer.get("ok") is True):
+            return _Answer(0, f"HTTP {status} without a Bot API answer")
+        parameters = answer.get("parameters")
+        described = clean(str(answer.get("description", "")))[:200].replace(self._bot.token, "***")
+        return _Answer(status, "", described, parameters if isinstance(parameters, dict) else {})
+
+
+@dataclass(frozen=True)
+class _Redaction(logging.Filter):
+    """Takes the token out of a log record; equal for equal tokens, so that a logger carries it once."""
+
+    token: str = field(repr=False)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if self.token and self.token in message:
+            record.msg, record.args = message.replace(self.token, "***"), ()
+        return True
