@@ -18,7 +18,7 @@ from runtime.domain.money import CASH, ZERO, Dec
 from runtime.domain.slots import DAY_MS, HOUR_MS
 from runtime.errors import BadSeries
 
-# No market's figures lie outside; within, no indicator can overflow, so a freak row is refused here and crashes nothing.
+# No real figure lies outside. Within, no indicator can overflow, so a freak row is refused here and crashes nothing.
 PRICE_MIN, PRICE_MAX, VOLUME_MAX = 1e-30, 1e30, 1e60
 
 
