@@ -241,7 +241,7 @@ class FolderPoolSource:
         known = [path for path in dated if _date(path) <= today]
         if not known:
             raise Unavailable(self.where, f"holds no pool dated {today} or earlier")
-        return max(known, key=lambda path: path.name)
+        return max(known, key=lambda path: path.stem)
 
 
 def _date(path: Path) -> str:
