@@ -65,6 +65,7 @@ def test_the_folders_own_exchange_information_comes_first(tmp_path: Path) -> Non
     folder_of(tmp_path, "NEWUSDT", "3")
     assert instrument(tmp_path, "BTCUSDT").lot.step == Decimal("0.5")
     assert instrument(tmp_path, "ETHUSDT").status == "HALT"
+    assert instrument(tmp_path, "ETHUSDT", DAY + 9 * DAY_MS).status == "HALT", "the folder's word is not softened"
     assert instrument(tmp_path, "NEWUSDT").lot == LotRule(Decimal("0.01"), Decimal(900_000), Decimal("0.01"))
 
 

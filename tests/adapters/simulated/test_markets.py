@@ -66,6 +66,13 @@ def test_a_pair_without_hours_has_the_last_daily_close_for_two_days(
     assert market.prices().get("BUSDT") == (None if price is None else Decimal(price))
 
 
+def test_where_hours_and_days_end_together_the_daily_close_stands_for_two_days(tmp_path: Path) -> None:
+    write_candles(tmp_path, "1h", "AUSDT", [row(DAY + h * HOUR_MS, "5") for h in range(24)])
+    write_candles(tmp_path, "1d", "AUSDT", [row(DAY, "5")])
+    assert market_at(tmp_path, DAY + 3 * DAY_MS).prices() == {"AUSDT": Decimal(5)}
+    assert market_at(tmp_path, DAY + 3 * DAY_MS + HOUR_MS).prices() == {}
+
+
 def test_prices_follow_the_clock_and_cannot_be_altered_from_outside(tmp_path: Path) -> None:
     clock = SimulatedClock(DAY)
     market = FolderMarket(small_folder(tmp_path), clock)
