@@ -1,0 +1,135 @@
+"""Connection: one Firestore client, made at first use, with deadlines that hold.
+
+The worked problem: `ref.get(timeout=3)` against a dead host blocks for 295 seconds, because `timeout` bounds one
+attempt and the client's own retry goes on for five minutes. So every call here names both: an attempt may take
+`ATTEMPT_SECONDS`, a read with all its attempts `READ_SECONDS` (plus the attempt under way). A write is sent once: what
+a lost answer means is for the store to find out.
+
+Whether this is an emulator is said by the settings alone. Google's client would also follow `FIRESTORE_EMULATOR_HOST`,
+and a live run would write to nowhere; that is refused before any call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import google.auth
+from google.api_core import exceptions as api
+from google.api_core.retry import Retry, if_exception_type
+from google.auth.credentials import AnonymousCredentials, Credentials
+from google.auth.transport.requests import Request
+from google.cloud import firestore
+from google.cloud.firestore_v1.query import Query
+
+from runtime.adapters.firestore.documents import json_values
+from runtime.adapters.firestore.errors import leaked, translated
+
+ATTEMPT_SECONDS = 5.0
+READ_SECONDS = 6.0
+
+_AGAIN = if_exception_type(
+    api.DeadlineExceeded, api.InternalServerError, api.ServiceUnavailable, api.ResourceExhausted, api.Aborted
+)
+_READ = Retry(predicate=_AGAIN, initial=0.2, maximum=1.0, timeout=READ_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A document as read: JSON values, and the time of its last change (server)."""
+
+    document: Mapping[str, Any]
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One read: the server's clock (epoch ms) and what exists, by path."""
+
+    read_ms: int
+    found: Mapping[str, Found]
+
+
+class Connection:
+    """A client for one database, shared by the store and the pool source. Threads may share it."""
+
+    def __init__(self, project: str, database: str = "(default)", emulator_host: str | None = None) -> None:
+        """Nothing is opened yet. With `emulator_host` (host:port) no credentials are looked for or sent."""
+        self._project, self._database, self._emulator_host = project, database, emulator_host
+        self._lock = threading.Lock()
+        self._client: _Client | None = None
+
+    @property
+    def client(self) -> firestore.Client:
+        """The client; `Misconfigured` without usable credentials."""
+        with self._lock:
+            if self._client is None:
+                with translated("sign-in"):
+                    self._client = self._sign_in()
+            return self._client
+
+    def read(self, paths: Sequence[str], fields: Sequence[str] | None = None) -> Reading:
+        """The documents at `paths` (only `fields` of them, if given) in one call, seen at one moment."""
+        references = [self.client.document(path) for path in paths]
+        with translated("read"):
+            snapshots = list(self.client.get_all(references, fields, retry=_READ, timeout=ATTEMPT_SECONDS))
+        return Reading(
+            min(epoch_ms(snapshot.read_time) for snapshot in snapshots),
+            {
+                snapshot.reference.path: Found(json_values(snapshot.to_dict()), snapshot.update_time)
+                for snapshot in snapshots
+                if snapshot.exists
+            },
+        )
+
+    def query(self, path: str, narrow: Callable[[Query], Query]) -> list[Mapping[str, Any]]:
+        """The documents of the collection at `path` that `narrow` selects."""
+        with translated("query"):
+            query = narrow(Query(self.client.collection(path)))
+            return [json_values(found.to_dict()) for found in query.stream(retry=_READ, timeout=ATTEMPT_SECONDS)]
+
+    def send(self, batch: firestore.WriteBatch) -> datetime:
+        """Commit `batch` once; the update time of its first document. Google's own errors pass untouched."""
+        update_time: datetime = batch.commit(retry=None, timeout=ATTEMPT_SECONDS)[0].update_time
+        return update_time
+
+    def close(self) -> None:
+        """Give back the channel; a later call opens a new one."""
+        with self._lock:
+            if self._client is not None:
+                self._client.hang_up()
+                self._client = None
+
+    def _sign_in(self) -> _Client:
+        credentials: Credentials
+        if self._emulator_host is not None:
+            credentials = AnonymousCredentials()  # type: ignore[no-untyped-call] # google-auth types only part of itself
+        else:
+            credentials, _ = google.auth.default(scopes=firestore.Client.SCOPE)
+            # Refreshed here, because inside a call gRPC reports refused credentials as an outage.
+            credentials.refresh(partial(Request(), timeout=ATTEMPT_SECONDS))  # type: ignore[no-untyped-call] # the same
+        return _Client(self._project, self._database, credentials, self._emulator_host)
+
+
+class _Client(firestore.Client):
+    """Google's client, whose host is what the settings say, whatever the environment holds."""
+
+    def __init__(self, project: str, database: str, credentials: Credentials, emulator_host: str | None) -> None:
+        super().__init__(project=project, database=database, credentials=credentials)
+        if emulator_host is None and self._emulator_host is not None:
+            raise leaked()
+        self._emulator_host = emulator_host
+
+    def hang_up(self) -> None:
+        """Close the channel, if one was opened."""
+        if self._firestore_api_internal is not None:
+            self._firestore_api_internal.transport.close()
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Epoch ms of a server time."""
+    return int(moment.timestamp() * 1000)

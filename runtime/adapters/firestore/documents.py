@@ -1,0 +1,108 @@
+"""What Firestore holds for an account, and how a value becomes a Firestore document.
+
+    strategy/MULTI_ASSET_STATE                    the state, with `lease` and `commits` (the last writes' random ids)
+        journal/<intent id>                       an intent; `expires_at` for a TTL policy
+        ledger/<day>                              `entries`: entry id -> entry, each with its rank of booking
+        cycles/<slot>                             the slot's record; `expires_at` for a TTL policy
+        control/control, cache/daily, probe/probe
+
+A ledger day is appended to without reading it: a merge names the fields `entries.<id>`, so booking an entry again
+replaces it. Maps have no order in Firestore, hence the rank: the state document's last update before the commit, which
+grows with every commit, then the place within the commit. The cache is one compressed field; columns of floats would
+otherwise cost an index entry each.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from runtime.domain.documents import decode, encode, from_json, to_json
+from runtime.domain.ledger import Entry
+from runtime.domain.orders import Intent
+from runtime.errors import StateUnreadable
+from runtime.ports import CycleRecord, DailyCache
+
+KEPT_DAYS = 400
+"""Journal and cycles stay this long where a TTL policy on `expires_at` is set: a year, and time to look."""
+
+PACKED_BYTES_MAX = 1_000_000
+"""A field may hold 1 MiB less 89 bytes."""
+
+UNPACKED_BYTES_MAX = 20_000_000
+"""About 400 symbols with 1000 days each: what unpacks to more was not packed here."""
+
+
+def intent_document(intent: Intent) -> dict[str, Any]:
+    """An intent with its expiry."""
+    return encode(intent) | {"expires_at": _expiry(intent.recorded_ms)}
+
+
+def cycle_document(cycle: CycleRecord) -> dict[str, Any]:
+    """A cycle record with its expiry."""
+    return encode(cycle) | {"expires_at": _expiry(cycle.ended_ms)}
+
+
+def entry_document(entry: Entry, booked_us: int, place: int) -> dict[str, Any]:
+    """An entry with its rank: `booked_us` (epoch µs) orders commits, `place` the entries of one."""
+    return encode(entry) | {"rank": f"{booked_us:020d}-{place:06d}"}
+
+
+def ledger_entries(day: Mapping[str, Any]) -> list[Entry]:
+    """The entries of a ledger day, in order of booking."""
+    stored = day.get("entries")
+    if not isinstance(stored, Mapping) or not all(isinstance(value, Mapping) for value in stored.values()):
+        raise StateUnreadable("ledger: entries: must be a map of maps")
+    ranked = sorted(stored.values(), key=lambda value: str(value.get("rank", "")))
+    return [decode(Entry, value, "ledger") for value in ranked]
+
+
+def pack(cache: DailyCache) -> bytes | None:
+    """The cache, compressed; None if it is too large for a document: then it is fetched again, not kept."""
+    packed = zlib.compress(to_json(cache).encode())
+    return packed if len(packed) <= PACKED_BYTES_MAX else None
+
+
+def unpack(packed: object) -> DailyCache:
+    """The cache in a stored field; `StateUnreadable` if it is not one."""
+    if not isinstance(packed, bytes):
+        raise StateUnreadable(f"cache: {type(packed).__name__} – must be bytes")
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(packed, UNPACKED_BYTES_MAX)
+    except zlib.error as error:
+        raise StateUnreadable(f"cache: {error}") from None
+    if not unpacking.eof:
+        raise StateUnreadable("cache: cut short, or too large")
+    return from_json(DailyCache, text, "cache")
+
+
+def json_values(value: Any) -> Any:  # noqa: ANN401 - whatever a document may hold
+    """A stored value as JSON: timestamps as ISO text; references and points, which nobody here writes, as text.
+
+    Bytes stay, for the cache's sake.
+    """
+    if isinstance(value, Mapping):
+        return {key: json_values(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [json_values(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bytes):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def stored_size(value: object) -> int:
+    """Bytes of a field's value by Firestore's own arithmetic: text is its UTF-8 length and 1, a number 8, a truth 1."""
+    if isinstance(value, Mapping):
+        return sum(len(str(key).encode()) + 1 + stored_size(item) for key, item in value.items())
+    if isinstance(value, list):
+        return sum(map(stored_size, value))
+    if isinstance(value, str):
+        return len(value.encode()) + 1
+    return 1 if value is None or isinstance(value, bool) else 8
+
+
+def _expiry(from_ms: int) -> datetime:
+    return datetime.fromtimestamp(from_ms // 1000, UTC) + timedelta(days=KEPT_DAYS)

@@ -1,0 +1,257 @@
+"""Firestore store: the store's contract on documents that any runner can reach.
+
+The state document carries its lease, so loading is one read, taking the lease one conditional write, and a commit one
+batch whose first write names the state's last update time. That time changes with every write, because every write puts
+a new random id into the document.
+
+A write whose answer is lost is looked up by that id: there, it is done; the document untouched, it is sent again, at
+most twice; the document changed by another, the lease is lost. The document keeps the last few ids, so that a write is
+recognised even if another run has written since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from secrets import token_hex
+from typing import Any
+
+from google.cloud.firestore_v1.base_query import BaseQuery, FieldFilter
+from google.cloud.firestore_v1.batch import WriteBatch
+from google.cloud.firestore_v1.field_path import FieldPath
+
+from runtime.adapters.firestore import documents
+from runtime.adapters.firestore.connection import Connection, Found, Reading
+from runtime.adapters.firestore.errors import PRECONDITION, TRANSIENT, translated
+from runtime.domain import leases
+from runtime.domain.documents import check_state_size, decode, encode
+from runtime.domain.ledger import Entry
+from runtime.domain.orders import Intent
+from runtime.domain.state import State, decode_state, encode_state
+from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
+from runtime.ports import Changes, Control, CycleRecord, DailyCache, Held, Lease, Loaded, Mode
+
+SENDS_MAX = 3
+COMMIT_IDS_KEPT = 8
+_OURS = ("lease", "commits")
+_CONTROL_FIELDS = ("mode", "who", "when_ms", "why", "expires_ms", "unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """The state document as last seen: its update time (None = no document) and the ids of its last writes."""
+
+    update_time: datetime | None
+    commits: tuple[str, ...] = ()
+
+    def next_commits(self) -> tuple[str, ...]:
+        """The ids after one more write; the last one is new."""
+        return (*self.commits, token_hex(8))[-COMMIT_IDS_KEPT:]
+
+
+class FirestoreStore:
+    """One account's documents below `collection`/`document`; an account other than `main` has a suffix of its own."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        account: str = "main",
+        collection: str = "strategy",
+        document: str = "MULTI_ASSET_STATE",
+    ) -> None:
+        """Nothing is read yet."""
+        self._connection, self._account = connection, account
+        self._state = f"{collection}/{document}" + ("" if account == "main" else f"_{account}")
+
+    def load(self) -> Loaded:
+        reading = self._connection.read([self._state])
+        found = reading.found.get(self._state)
+        if found is None:
+            return Loaded(None, None, _token(None), reading.read_ms)
+        state = decode_state({key: value for key, value in found.document.items() if key not in _OURS})
+        return Loaded(state, _lease(found), _token(found), reading.read_ms)
+
+    def take_lease(self, loaded: Loaded, owner: str, slot: str, seconds: int) -> Held:
+        fence = leases.next_fence(loaded.lease, owner, loaded.read_ms)
+        lease = Lease(owner, loaded.read_ms + seconds * 1000, fence, slot)
+        token = _expect(loaded.token)
+        commits = token.next_commits()
+        fields = {"lease": encode(lease), "commits": list(commits)}
+
+        def build(batch: WriteBatch) -> None:
+            self._write_state(batch, token, fields)
+
+        return Held(lease, self._send(build, token, commits))
+
+    def commit(self, held: Held, changes: Changes) -> Held:
+        token = _expect(held.token)
+        commits = token.next_commits()
+        lease = replace(held.lease, expires_ms=0) if changes.release else held.lease
+        fields = encode_state(changes.state) | {"lease": encode(lease), "commits": list(commits)}
+        check_state_size(documents.stored_size(fields))
+
+        def build(batch: WriteBatch) -> None:
+            self._write_state(batch, token, fields)
+            self._write_documents(batch, token, changes)
+
+        return Held(held.lease, self._send(build, token, commits))
+
+    def check(self, held: Held) -> Control:
+        reading = self._connection.read([self._state, self._at("control/control")], ["lease", *_CONTROL_FIELDS])
+        found = reading.found.get(self._state)
+        leases.confirm(_lease(found) if found else None, held.lease, reading.read_ms)
+        return self._control_in(reading)
+
+    def control(self) -> Control:
+        return self._control_in(self._connection.read([self._at("control/control")]))
+
+    def set_control(self, control: Control) -> None:
+        self._put("control/control", encode(control))
+
+    def cache(self) -> DailyCache:
+        path = self._at("cache/daily")
+        found = self._connection.read([path]).found.get(path)
+        try:
+            return documents.unpack(found.document.get("packed")) if found else DailyCache()
+        except StateUnreadable:
+            return DailyCache()
+
+    def cycles(self, limit: int) -> Sequence[CycleRecord]:
+        rows = self._connection.query(
+            self._at("cycles"), lambda query: query.order_by("slot", direction=BaseQuery.DESCENDING).limit(limit)
+        )
+        return [decode(CycleRecord, row, "cycle") for row in rows]
+
+    def journal(self, slot: str | None = None) -> Sequence[Intent]:
+        rows = self._connection.query(
+            self._at("journal"),
+            lambda query: query if slot is None else query.where(filter=FieldFilter("slot", "==", slot)),
+        )
+        return sorted((decode(Intent, row, "journal") for row in rows), key=lambda intent: intent.id)
+
+    def entries(self, day: str) -> Sequence[Entry]:
+        path = self._at(f"ledger/{day}")
+        found = self._connection.read([path]).found.get(path)
+        return documents.ledger_entries(found.document) if found else []
+
+    def probe(self) -> None:
+        mark, path = token_hex(8), self._at("probe/probe")
+        self._put("probe/probe", {"mark": mark})
+        found = self._connection.read([path]).found.get(path)
+        if found is None or found.document.get("mark") != mark:
+            raise StoreUnavailable("Firestore probe: what was written could not be read back")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _at(self, path: str) -> str:
+        return f"{self._state}/{path}"
+
+    def _put(self, path: str, document: dict[str, Any]) -> None:
+        """Replace a document that nobody else's write depends on: doing it twice does no harm."""
+        batch = self._connection.client.batch()
+        batch.set(self._connection.client.document(self._at(path)), document)
+        with translated(f"write {path}"):
+            self._connection.send(batch)
+
+    def _control_in(self, reading: Reading) -> Control:
+        found = reading.found.get(self._at("control/control"))
+        try:
+            return decode(Control, found.document, "control", required=("mode",)) if found else Control()
+        except StateUnreadable as error:
+            return Control(Mode.HALT, why=str(error), unreadable=True)
+
+    def _write_state(self, batch: WriteBatch, token: _Token, fields: dict[str, Any]) -> None:
+        """Add the conditional write of `fields`; fields of the document that are not named stay as they are."""
+        reference = self._connection.client.document(self._state)
+        if token.update_time is None:
+            batch.create(reference, encode_state(State(self._account)) | fields)
+        else:
+            unchanged = self._connection.client.write_option(last_update_time=token.update_time)
+            batch.update(reference, {_path(key): value for key, value in fields.items()}, option=unchanged)
+
+    def _write_documents(self, batch: WriteBatch, token: _Token, changes: Changes) -> None:
+        document = self._connection.client.document
+        for intent in changes.intents:
+            batch.set(document(self._at(f"journal/{intent.id}")), documents.intent_document(intent))
+        for day, entries in _by_day(changes.entries, token).items():
+            named = ["day", *(_path("entries", key) for key in entries)]
+            batch.set(document(self._at(f"ledger/{day}")), {"day": day, "entries": entries}, merge=named)
+        if changes.cycle is not None:
+            batch.set(document(self._at(f"cycles/{changes.cycle.slot}")), documents.cycle_document(changes.cycle))
+        packed = documents.pack(changes.cache) if changes.cache is not None else None
+        if packed is not None:
+            batch.set(document(self._at("cache/daily")), {"packed": packed})
+
+    def _send(self, build: Callable[[WriteBatch], None], before: _Token, commits: tuple[str, ...]) -> _Token:
+        """Commit what `build` adds to a batch; the state document's token afterwards."""
+        for _ in range(SENDS_MAX):
+            batch = self._connection.client.batch()
+            build(batch)
+            try:
+                with translated("write"):
+                    return _Token(self._sent(batch), commits)
+            except _Unclear as unclear:
+                after = self._look(str(unclear))
+            if commits[-1] in after.commits:
+                return after
+            if after != before:
+                raise LeaseLost("state document: changed by another run since it was read; nothing was written")
+        raise StoreUnavailable(f"Firestore write: sent {SENDS_MAX} times, not applied so far")
+
+    def _sent(self, batch: WriteBatch) -> datetime:
+        try:
+            return self._connection.send(batch)
+        except (*PRECONDITION, *TRANSIENT) as error:
+            raise _Unclear(str(error)) from error
+
+    def _look(self, why: str) -> _Token:
+        """The state document's token now; `StoreUnavailable` says that the write's fate is not known."""
+        try:
+            return _token(self._connection.read([self._state], ["commits"]).found.get(self._state))
+        except StoreUnavailable as error:
+            raise StoreUnavailable(
+                f"Firestore write: not known whether it was done ({why}); look-up: {error}"
+            ) from error
+
+
+class _Unclear(Exception):
+    """A write that was refused or not answered: only looking says which."""
+
+
+def _expect(token: object) -> _Token:
+    if not isinstance(token, _Token):
+        raise TypeError(f"not a token of this store: {token!r}")
+    return token
+
+
+def _token(found: Found | None) -> _Token:
+    if found is None:
+        return _Token(None)
+    commits = found.document.get("commits")
+    return _Token(found.update_time, tuple(map(str, commits)) if isinstance(commits, list) else ())
+
+
+def _lease(found: Found) -> Lease | None:
+    stored = found.document.get("lease")
+    if stored is None:
+        return None
+    if not isinstance(stored, Mapping):
+        raise StateUnreadable(f"state document: lease: {type(stored).__name__} – must be a map")
+    return decode(Lease, stored, "state document: lease")
+
+
+def _by_day(entries: Sequence[Entry], token: _Token) -> dict[str, dict[str, Any]]:
+    """Ledger documents by day: entry id -> entry with its rank."""
+    booked_us = int(token.update_time.timestamp() * 1_000_000) if token.update_time else 0
+    days: dict[str, dict[str, Any]] = {}
+    for place, entry in enumerate(entries):
+        days.setdefault(entry.slot[:10], {})[entry.id] = documents.entry_document(entry, booked_us, place)
+    return days
+
+
+def _path(*parts: str) -> str:
+    """A field path with the parts quoted where they need it."""
+    quoted: str = FieldPath(*parts).to_api_repr()
+    return quoted
