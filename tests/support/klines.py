@@ -51,9 +51,9 @@ def real_series(symbol: str) -> DailySeries:
     return closed_series(symbol, real_candles(symbol), FAR_MS)
 
 
-def walk(symbol: str, days: int, first_open_ms: int, seed: int = 1) -> DailySeries:
-    """A made-up series: a seeded geometric walk with ranges and volumes, the same on every machine."""
-    dice = random.Random(f"{symbol} {seed}")
+def walk_candles(symbol: str, days: int, first_open_ms: int) -> list[Candle]:
+    """Made-up days: a geometric walk seeded by the symbol, with ranges and volumes, the same on every machine."""
+    dice = random.Random(symbol)
     close = 100.0
     candles = []
     for day in range(days):
@@ -61,7 +61,12 @@ def walk(symbol: str, days: int, first_open_ms: int, seed: int = 1) -> DailySeri
         high = max(opened, close) * (1 + dice.random() / 50)
         low = min(opened, close) * (1 - dice.random() / 50)
         candles.append(Candle(first_open_ms + day * DAY_MS, opened, high, low, close, 1000 * dice.random(), None))
-    return closed_series(symbol, candles, FAR_MS)
+    return candles
+
+
+def walk(symbol: str, days: int, first_open_ms: int) -> DailySeries:
+    """Made-up days as a series."""
+    return closed_series(symbol, walk_candles(symbol, days, first_open_ms), FAR_MS)
 
 
 def cut(series: DailySeries, days: int) -> DailySeries:
@@ -73,4 +78,16 @@ def cut(series: DailySeries, days: int) -> DailySeries:
         series.low[:days],
         series.close[:days],
         series.quote_volume[:days],
+    )
+
+
+def last_days(series: DailySeries, days: int) -> DailySeries:
+    """The last `days` days of a series: what a shorter fetch would have given."""
+    return DailySeries(
+        series.symbol,
+        series.last_open_ms - (days - 1) * DAY_MS,
+        series.high[-days:],
+        series.low[-days:],
+        series.close[-days:],
+        series.quote_volume[-days:],
     )
