@@ -20,6 +20,7 @@ from typing import Any
 
 from runtime.domain.alerts import Alert
 from runtime.domain.decision import Decision, Gate
+from runtime.domain.ladder import Tried
 from runtime.domain.ledger import fees
 from runtime.domain.market import Facts
 from runtime.domain.money import ZERO, plain
@@ -41,15 +42,6 @@ class CycleStatus(StrEnum):
     ABORTED = "aborted"
     BAD_SETTINGS = "bad_settings"
     UNEXPECTED = "unexpected"
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One rung that was tried: `where` it was read, and the `outcome`: `accepted`, or why it was passed over."""
-
-    rung: Rung
-    where: str
-    outcome: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,10 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "{side} {quantity} {symbol} at {price} for {quote} USDT, fees {fees}. Reason: {reason}.",
         "{side} {symbol} {quantity}，均价 {price}，金额 {quote} USDT，手续费 {fees}。原因：{reason}。",
     ),
-    "alert.order_failed.title": ("Order refused", "订单被拒绝"),
+    "alert.order_failed.title": ("Order failed", "订单失败"),
     "alert.order_failed.body": (
-        "{side} {quantity} {symbol} ({reason}) was refused: {detail}. Nothing was bought or sold.",
-        "{side} {symbol} {quantity}（{reason}）被拒绝：{detail}。没有成交。",
+        "{side} {quantity} {symbol} ({reason}) did not execute: {detail}. Nothing was bought or sold.",
+        "{side} {symbol} {quantity}（{reason}）没有成交：{detail}。没有买入或卖出。",
     ),
     "alert.order_failed.advice": (
         "The next hour decides anew; if it repeats, check the code in the runbook.",

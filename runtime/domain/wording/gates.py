@@ -15,6 +15,8 @@ GATES: Mapping[str, tuple[str, str]] = {
     "gate.unknown_order": ("an order's outcome is unknown", "有订单结果未知"),
     "gate.drift": ("unexplained balance", "余额无法解释"),
     "gate.earn_unreadable": ("Earn could not be read", "理财无法读取"),
+    "gate.earn_unsettled": ("an Earn move has not arrived", "理财操作尚未到账"),
+    "gate.not_sent": ("stopped before sending", "发送前停止"),
     # not traded: the symbol
     "gate.indicators_missing": ("indicators missing", "指标缺失"),
     "gate.price_suspect": ("suspect price", "价格可疑"),
@@ -23,6 +25,7 @@ GATES: Mapping[str, tuple[str, str]] = {
     "gate.retired": ("no longer in the pool", "已不在币池"),
     "gate.not_qualified": ("does not qualify", "不符合条件"),
     "gate.not_selected": ("qualifies, not selected", "符合条件但未入选"),
+    "gate.exit_now": ("would be sold at once", "买入后会立即卖出"),
     "gate.within_dead_band": ("within the dead band", "在容差之内"),
     "gate.dust": ("dust", "零头"),
     # not traded: the size
@@ -46,6 +49,8 @@ GATES: Mapping[str, tuple[str, str]] = {
     "gate.dca_cash_low": ("too little cash for a purchase", "定投现金不足"),
     "gate.zscore_below_trigger": ("z-score below the trigger", "z 值低于触发线"),
     "gate.tier_done": ("tier already sold in this episode", "本轮该档已减仓"),
+    "gate.core_too_small": ("too little bitcoin to trim", "比特币太少，不减仓"),
+    "gate.earn_closed": ("Earn is closed", "理财暂停"),
     "gate.earn_window": ("no Earn moves around midnight", "午夜前后不做理财"),
     "gate.earn_minimum": ("below Earn's minimum", "低于理财最小额"),
     "gate.earn_quota": ("Earn quota used up", "理财额度用完"),
@@ -62,7 +67,7 @@ GATES: Mapping[str, tuple[str, str]] = {
     "reason.top_up": ("top-up", "加仓"),
     "reason.dca": ("bitcoin purchase", "比特币定投"),
     "reason.fuel": ("BNB fuel", "补充 BNB"),
-    "reason.earn": ("Earn buffer", "理财缓冲"),
+    "reason.earn_buffer": ("Earn buffer", "理财缓冲"),
     # conditions of a candidate
     "condition.regime": ("regime", "大势"),
     "condition.regime_unknown": ("regime unknown", "大势未知"),

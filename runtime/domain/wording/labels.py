@@ -83,7 +83,7 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "column.amount": ("amount", "数量"),
     "column.slot": ("hour", "小时"),
     # lines
-    "line.ended": ("{status} (exit {code}: {meaning})", "{status}（退出码 {code}：{meaning}）"),
+    "line.ended": ("{status} (exit {code})", "{status}（退出码 {code}）"),
     "line.control": ("Control: {control}", "控制：{control}"),
     "line.missed": ("Missed hours: {slots}", "错过的小时：{slots}"),
     "line.source": (
@@ -94,6 +94,8 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "line.upstream_order": ("upstream order", "上游顺序"),
     "line.execution_pool": ("execution pool", "执行币池"),
     "line.tried": ("tried", "尝试"),
+    "line.accepted": ("{where}: accepted, {why}", "{where}：已采用，{why}"),
+    "line.passed_over": ("{where}: {why}", "{where}：{why}"),
     "line.note": ("note", "备注"),
     "line.index": ("return index {index}, drawdown {drawdown}", "收益指数 {index}，回撤 {drawdown}"),
     "line.regime_on": ("regime on", "大势有利"),
@@ -106,7 +108,6 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "line.bitcoin": ("bitcoin", "比特币"),
     "line.no_orders": ("No orders this hour.", "本小时没有订单。"),
     "line.no_gates": ("nothing was held back", "没有被拦下的交易"),
-    "line.nothing": ("-", "-"),
     "part.cash_spot": ("spot cash", "现货现金"),
     "part.cash_earn": ("Earn cash", "理财现金"),
     "part.in_transit": ("in transit", "在途"),
