@@ -79,6 +79,7 @@ UNLISTED = Meaning(refused=False, read=Read.REJECTED)
 class Fault:
     """A call without a usable answer. `status` is HTTP's (0 = no answer came), `code` Binance's (0 = none was given).
 
+    `text` is Binance's message where it gave a code.
     `garbled` is a 2xx answer that is no JSON; `wait_s` and `banned_until_ms` are what a 429 or 418 asked for.
     """
 
@@ -142,13 +143,14 @@ def response_fault(response: Response) -> Fault:
         body = None
     known = isinstance(body, dict)
     code = body.get("code") if known else None
+    code = code if isinstance(code, int) else 0
     message = str(body.get("msg", "")) if known else response.text
     until = _BANNED_UNTIL.search(message)
     wait = response.headers.get("Retry-After", "").strip()
     return Fault(
-        text=f"HTTP {response.status_code}: {short(message)}",
+        text=short(message) if code else f"HTTP {response.status_code}: {short(message)}",
         status=response.status_code,
-        code=code if isinstance(code, int) else 0,
+        code=code,
         wait_s=int(wait) if wait.isascii() and wait.isdigit() else None,
         banned_until_ms=int(until[1]) if until else 0,
     )
@@ -197,7 +199,7 @@ def send_outcome(fault: Fault, now_ms: int) -> Refused | Unknown:
         return Refused(fault.code, fault.text, misconfigured=True)
     if 400 <= fault.status < 500 and fault.meaning.refused and not _exists_already(fault):  # noqa: PLR2004 - HTTP's classes
         return Refused(fault.code, fault.text, misconfigured=fault.meaning.read is Read.MISCONFIGURED)
-    return Unknown(f"{fault.code} {fault.text}" if fault.code else fault.text)
+    return Unknown(f"HTTP {fault.status}: {fault.code} {fault.text}" if fault.code else fault.text)
 
 
 def _exists_already(fault: Fault) -> bool:

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from runtime.adapters.binance import earn, flows
 from runtime.adapters.binance.client import Connection
-from runtime.adapters.binance.errors import ABSENT_CODE, Fault, read_error, send_outcome
+from runtime.adapters.binance.errors import ABSENT_CODE, Fault, send_outcome
 from runtime.adapters.binance.market import BinanceMarket
 from runtime.adapters.binance.paging import pages, windows
 from runtime.adapters.binance.payloads import (
@@ -32,7 +32,7 @@ from runtime.domain.market import Account, EarnPosition, EarnProduct
 from runtime.domain.money import plain
 from runtime.domain.orders import EarnOutcome, EarnRecord, Kind, Order, Outcome, Refused, Unknown
 from runtime.domain.slots import DAY_MS
-from runtime.errors import BadPayload, Misconfigured, Rejected
+from runtime.errors import BadPayload, Misconfigured, Rejected, Unavailable
 from runtime.ports import Flow, OrderRequest
 
 ROWS_MAX = 1000
@@ -88,7 +88,7 @@ class BinanceExchange:
         outcome = send_outcome(answer, self._connection.now_ms())
         if isinstance(outcome, Refused):
             return outcome
-        raise read_error("order/test", answer, self._connection.now_ms())
+        raise Unavailable("order/test", outcome.why)
 
     def find_order(self, symbol: str, client_id: str) -> Order | None:
         try:

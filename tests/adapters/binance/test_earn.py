@@ -148,7 +148,7 @@ def test_a_redemption_goes_to_spot(bench: Bench) -> None:
 @pytest.mark.parametrize("code", [-6001, -6004, -6006, -6009, -6012, -6018, -12014])
 def test_a_business_reject_is_a_refusal(bench: Bench, kind: Kind, code: int) -> None:
     bench.stub.on(REDEEM if kind is Kind.REDEEM else SUBSCRIBE, Reply(400, {"code": code, "msg": "no"}))
-    assert bench.exchange.send_earn(kind, "USDT001", TEN, NOW_MS) == Refused(code, "HTTP 400: no")
+    assert bench.exchange.send_earn(kind, "USDT001", TEN, NOW_MS) == Refused(code, "no")
 
 
 UNCLEAR: list[Answer] = [

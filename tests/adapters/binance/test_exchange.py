@@ -124,15 +124,15 @@ def test_a_silent_exchange_leaves_an_order_unknown(bench: Bench) -> None:
 REFUSALS: list[tuple[Reply, Refused]] = [
     (
         Reply(400, {"code": -1013, "msg": "Filter failure: LOT_SIZE"}),
-        Refused(-1013, "HTTP 400: Filter failure: LOT_SIZE"),
+        Refused(-1013, "Filter failure: LOT_SIZE"),
     ),
-    (Reply(400, {"code": -2010, "msg": "no balance"}), Refused(-2010, "HTTP 400: no balance")),
-    (Reply(400, {"code": -1021, "msg": "late"}), Refused(-1021, "HTTP 400: late")),
-    (Reply(401, {"code": -2015, "msg": "no"}), Refused(-2015, "HTTP 401: no", misconfigured=True)),
+    (Reply(400, {"code": -2010, "msg": "no balance"}), Refused(-2010, "no balance")),
+    (Reply(400, {"code": -1021, "msg": "late"}), Refused(-1021, "late")),
+    (Reply(401, {"code": -2015, "msg": "no"}), Refused(-2015, "no", misconfigured=True)),
     (Reply(403, "<html>"), Refused(0, "HTTP 403: <html>", misconfigured=True)),
     (
         Reply(429, {"code": -1015, "msg": "Too many new orders."}, {"Retry-After": "4"}),
-        Refused(-1015, "HTTP 429: Too many new orders.", retry_at_ms=NOW_MS + 4000),
+        Refused(-1015, "Too many new orders.", retry_at_ms=NOW_MS + 4000),
     ),
 ]
 
@@ -168,7 +168,7 @@ def test_a_test_order_passes_is_refused_or_could_not_be_asked(bench: Bench) -> N
     refusal = Reply(400, {"code": -1013, "msg": "Filter failure: NOTIONAL"})
     bench.stub.on(TEST_ORDER, Reply(body={}), refusal, Reply(500, ""))
     assert bench.exchange.test_order(REQUEST) is None
-    assert bench.exchange.test_order(REQUEST) == Refused(-1013, "HTTP 400: Filter failure: NOTIONAL")
+    assert bench.exchange.test_order(REQUEST) == Refused(-1013, "Filter failure: NOTIONAL")
     with pytest.raises(Unavailable):
         bench.exchange.test_order(REQUEST)
     assert [seen.form["timestamp"] for seen in bench.stub.seen] == [str(NOW_MS - 777)] * 3
