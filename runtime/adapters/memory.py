@@ -60,13 +60,13 @@ class MemoryStore:
         lease = Lease(owner, loaded.read_ms + seconds * 1000, fence, slot)
         with self._lock:
             state = self._document.state or State(self._account)
-            return self._replace(loaded.token, state, lease, lease)
+            return self._replace(loaded.token, state, lease)
 
     def commit(self, held: Held, changes: Changes) -> Held:
-        stored = replace(held.lease, expires_ms=0) if changes.release else held.lease
+        lease = replace(held.lease, expires_ms=0) if changes.release else held.lease
         kept = self._changes_copy(changes) if self._copy else changes
         with self._lock:
-            done = self._replace(held.token, kept.state, stored, held.lease)
+            done = self._replace(held.token, kept.state, lease)
             self._keep(kept)
         return done
 
@@ -102,10 +102,10 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing to give back: what is stored stays readable."""
 
-    def _replace(self, token: object, state: State, stored: Lease, lease: Lease) -> Held:
+    def _replace(self, token: object, state: State, lease: Lease) -> Held:
         if self._document.version != token:
             raise LeaseLost("state document: changed by another run since it was read; nothing was written")
-        self._document = _Document(self._document.version + 1, state, stored)
+        self._document = _Document(self._document.version + 1, state, lease)
         return Held(lease, self._document.version)
 
     def _keep(self, changes: Changes) -> None:

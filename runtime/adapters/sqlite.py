@@ -74,12 +74,12 @@ class SqliteStore:
             return _changed(open_file.execute(statement, values), lease, loaded.token)
 
     def commit(self, held: Held, changes: Changes) -> Held:
-        stored = replace(held.lease, expires_ms=0) if changes.release else held.lease
-        values = (state_text(changes.state), to_json(stored), self._account, held.token)
+        lease = replace(held.lease, expires_ms=0) if changes.release else held.lease
+        values = (state_text(changes.state), to_json(lease), self._account, held.token)
         rows = [(self._account, *row) for row in _rows(changes)]
         with self._transaction() as open_file:
             statement = "UPDATE account SET version = version + 1, state = ?, lease = ? WHERE name = ? AND version = ?"
-            done = _changed(open_file.execute(statement, values), held.lease, held.token)
+            done = _changed(open_file.execute(statement, values), lease, held.token)
             open_file.executemany(_UPSERT, rows)
         return done
 

@@ -15,7 +15,8 @@ from runtime.domain.orders import Status
 from runtime.domain.state import STATE_BYTES_MAX, State, encode_state
 from runtime.errors import LeaseLost, StateUnreadable, StoreError
 from runtime.ports import Changes, Control, DailyCache, Held, Mode, Store
-from tests.support.emulator import firestore_account, firestore_emulator  # noqa: F401 - a fixture, asked for by name
+from tests.support.emulator import firestore_emulator  # noqa: F401 - a fixture, asked for by name
+from tests.support.store_accounts import ENCODING, KINDS, RAW, accounts
 from tests.support.stores import (
     DAY,
     LONG,
@@ -26,16 +27,9 @@ from tests.support.stores import (
     entry,
     everything,
     intent,
-    memory_account,
-    sqlite_account,
     state,
     take,
 )
-
-FIRESTORE = pytest.param("firestore", marks=pytest.mark.emulator)
-KINDS = ["memory", "memory-copy", "sqlite", FIRESTORE]
-RAW = ["sqlite", FIRESTORE]
-ENCODING = ["memory-copy", "sqlite", FIRESTORE]
 
 
 @pytest.fixture(params=KINDS)
@@ -45,21 +39,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def fresh(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], Account]]:
-    """Makes accounts that nobody has used yet."""
-    made: list[Account] = []
-
-    def make() -> Account:
-        if kind == "firestore":
-            made.append(firestore_account(request.getfixturevalue("firestore_emulator")))
-        elif kind == "sqlite":
-            made.append(sqlite_account(tmp_path / f"{len(made)}.sqlite"))
-        else:
-            made.append(memory_account(copy=kind == "memory-copy"))
-        return made[-1]
-
-    yield make
-    for account in made:
-        account.close()
+    with accounts(kind, tmp_path, request) as make:
+        yield make
 
 
 @pytest.fixture
@@ -237,6 +218,12 @@ class TestCommit:
         store = account.open()
         store.commit(take(store, seconds=0), Changes(state()))
         assert account.open().load().state == state()
+
+    def test_a_released_lease_stays_released_whatever_its_holder_still_writes(self, account: Account) -> None:
+        store = account.open()
+        held = store.commit(take(store), Changes(state(), release=True))
+        store.commit(held, Changes(state(slot_done="later")))
+        assert take(account.open(), "run-b").lease.fence == 2
 
     def test_after_a_release_the_last_holder_may_write_no_more_once_another_took_it(self, account: Account) -> None:
         store = account.open()

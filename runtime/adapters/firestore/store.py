@@ -95,7 +95,7 @@ class FirestoreStore:
             self._write_state(batch, token, fields)
             self._write_documents(batch, token, changes)
 
-        return Held(held.lease, self._send(build, token, commits))
+        return Held(lease, self._send(build, token, commits))
 
     def check(self, held: Held) -> Control:
         reading = self._connection.read([self._state, self._at("control/control")], ["lease", *_CONTROL_FIELDS])
