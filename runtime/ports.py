@@ -7,18 +7,21 @@ that cross a port are epoch milliseconds on the exchange's clock unless a name s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from runtime.domain.alerts import Alert
+from runtime.domain.evidence import Flow as Flow  # noqa: PLC0414
 from runtime.domain.instruments import Instrument
 from runtime.domain.ledger import Entry
-from runtime.domain.market import Account, Candle, DailySeries, EarnPosition, EarnProduct
+from runtime.domain.market import Account, Candle, DailySeries, EarnPosition, EarnProduct, Facts, Snapshot
 from runtime.domain.orders import EarnOutcome, EarnRecord, Intent, Kind, Order, Outcome, Refused, Side
 from runtime.domain.pool import Rung
+from runtime.domain.report import Report
+from runtime.domain.settings import StrategySettings
 from runtime.domain.state import State
 
 T = TypeVar("T")
@@ -60,7 +63,7 @@ class MarketData(Protocol):
         """Server time and the named pairs in one call; a name the exchange does not know fails the whole call."""
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
-        """Klines (`1d` or `1h`), oldest first, the open one included; from `start_ms`, or the newest `limit` (<= 1000)."""
+        """Klines (`1d`, `1h`), oldest first, the open one included; from `start_ms`, or the newest `limit` (<= 1000)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +77,6 @@ class OrderRequest:
     side: Side
     quantity: Decimal
     timestamp_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Evidence for a change of balance that no order explains: a deposit (+), a withdrawal (−), or Earn income (+)."""
-
-    id: str
-    kind: str
-    asset: str
-    amount: Decimal
-    time_ms: int
 
 
 class Exchange(Protocol):
@@ -302,7 +294,11 @@ class Gather(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything outside the hour, as one value."""
+    """Everything outside the hour, as one value.
+
+    `owner` is this process's random token; `render` words a report for people, `explain` gives the indicators a report
+    shows; `facts` are indicators given instead of candles (fixtures only); `suppressed` counts what a dry run held back.
+    """
 
     clock: Clock
     pools: Sequence[PoolSource]
@@ -313,4 +309,7 @@ class World:
     alerter: Alerter
     gather: Gather
     owner: str
-    secrets: Iterable[str] = ()
+    render: Callable[[Report], str]
+    explain: Callable[[Snapshot, StrategySettings], tuple[Facts, float | None]]
+    facts: Facts | None = None
+    suppressed: Mapping[str, int] = field(default_factory=dict)

@@ -11,15 +11,15 @@ from dataclasses import replace
 from decimal import Decimal
 
 from runtime.domain.decision import ExitReason, Memory, TrimMemory
-from runtime.domain.ledger import Entry, fees, fill_entry
+from runtime.domain.ledger import Book, Entry, fees, fill_entry, transfer
 from runtime.domain.money import CASH, ZERO
-from runtime.domain.orders import Intent, Order, Side, Sleeve
+from runtime.domain.orders import Intent, Kind, Order, Side, Sleeve, Status
 from runtime.domain.state import DayBook, Position, State
 
 
 def book_order(state: State, intent: Intent, prices: Mapping[str, Decimal]) -> tuple[State, tuple[Entry, ...]]:
     """State and entries after the finished order of `intent`; `prices` value fees that were paid in a third asset."""
-    order = intent.order
+    order = intent.order if intent.status is Status.DONE else None
     entry = None if order is None else fill_entry(intent, order, order.symbol.removesuffix(CASH), CASH)
     if order is None or entry is None:
         return state, ()
@@ -95,3 +95,36 @@ def _memory_after(memory: Memory, intent: Intent) -> Memory:
         return memory
     done = dict.fromkeys((*memory.trim.tiers, *tiers.split("+")))
     return replace(memory, trim=TrimMemory(tuple(done)))
+
+
+IN_TRANSIT = "in_transit"
+
+
+def book_earn(state: State, intent: Intent, now_ms: int) -> tuple[State, Intent, tuple[Entry, ...]]:
+    """State, intent and entries as an Earn move stands now: out of its source once the exchange accepted it, into its
+    target once it arrived, back where it came from if it failed after that. Never a flow.
+    """
+    source, target = (Book.EARN, Book.SPOT) if intent.kind is Kind.REDEEM else (Book.SPOT, Book.EARN)
+    out = bool(intent.before.get(IN_TRANSIT))
+    steps: list[tuple[str, Book, Book]] = []
+    accepted = bool(intent.before.get("move_id"))
+    if not out and (intent.status is Status.DONE or (intent.status is Status.UNKNOWN and accepted)):
+        steps.append(("out", source, Book.TRANSIT))
+    if intent.status is Status.DONE:
+        steps.append(("in", Book.TRANSIT, target))
+    elif out and not intent.open:
+        steps.append(("back", Book.TRANSIT, source))
+    entries = tuple(
+        Entry(
+            f"earn:{intent.id}:{step}",
+            intent.slot,
+            now_ms,
+            f"earn_{intent.kind}",
+            transfer(giver, taker, intent.symbol, intent.quantity),
+            intent.id,
+        )
+        for step, giver, taker in steps
+    )
+    if steps and steps[-1][0] == "out":
+        intent = replace(intent, before={**intent.before, IN_TRANSIT: "1"})
+    return replace(state, ledger=state.ledger.posted(entries)), intent, entries

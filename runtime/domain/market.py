@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from runtime.domain.instruments import Instrument
 from runtime.domain.money import CASH, ZERO, Dec
-from runtime.domain.slots import DAY_MS, HOUR_MS
+from runtime.domain.slots import DAY_MS, HOUR_MS, date_at
 from runtime.errors import BadSeries
 
 # No real figure lies outside. Within, no indicator can overflow, so a freak row is refused here and crashes nothing.
@@ -114,6 +114,32 @@ def closed_series(symbol: str, candles: Sequence[Candle], now_ms: int) -> DailyS
         tuple(c.close for c in closed),
         tuple(c.quote_volume if c.quote_volume is not None else c.close * c.volume for c in closed),
     )
+
+
+def extended_series(
+    cached: DailySeries, fetched: DailySeries, days_max: int
+) -> tuple[DailySeries, dict[str, str]]:
+    """`cached` continued by `fetched`, which begins inside it; the newest `days_max` days are kept.
+
+    The second value holds, by ISO date, what `fetched` changed of a day that was cached. The fetched values win.
+    """
+    overlap = (fetched.first_open_ms - cached.first_open_ms) // DAY_MS
+    revised: dict[str, str] = {}
+    for at in range(overlap, len(cached.close)):
+        new_at = at - overlap
+        if new_at >= len(fetched.close):
+            break
+        old = (cached.high[at], cached.low[at], cached.close[at])
+        new = (fetched.high[new_at], fetched.low[new_at], fetched.close[new_at])
+        if old != new:
+            day = date_at(cached.first_open_ms + at * DAY_MS).isoformat()
+            revised[day] = f"high/low/close {old} became {new}"
+    skip = max(0, overlap + len(fetched.close) - days_max)
+    columns = (
+        (*getattr(cached, name)[:overlap], *getattr(fetched, name))[skip:]
+        for name in ("high", "low", "close", "quote_volume")
+    )
+    return DailySeries(cached.symbol, cached.first_open_ms + skip * DAY_MS, *columns), revised
 
 
 def closed_high(symbol: str, candles: Sequence[Candle], since_ms: int, now_ms: int) -> Decimal | None:

@@ -198,17 +198,27 @@ class Intent:
 
 def id_prefix(account: str) -> str:
     """What every client order id of `account` begins with: how our orders are told from manual ones."""
-    return f"bp{sha256(account.encode()).hexdigest()[:5]}-"
+    return f"bp{sha256(account.encode(errors='surrogatepass')).hexdigest()[:5]}-"
 
 
-def client_id(account: str, slot: str, sleeve: Sleeve, symbol: str, side: Side, attempt: int) -> str:  # noqa: PLR0913 - the id is a function of exactly these six
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What an order is for: the part of the portfolio, the pair (or Earn's asset), and the direction."""
+
+    sleeve: Sleeve
+    symbol: str
+    side: Side
+
+
+def client_id(account: str, slot: str, leg: Leg, attempt: int) -> str:
     """The client order id (<= 36 of Binance's characters): the same arguments always give the same id.
 
     A symbol that is longer than 13 characters or not plain ASCII stands as a hash, in lower case so that it can never
     meet a real symbol.
     """
     if not 0 <= attempt < len(_ATTEMPTS):
-        raise EngineError(f"attempt {attempt} of {symbol}: at most {len(_ATTEMPTS)} sends a cycle")
-    name = symbol if _PLAIN_SYMBOL.fullmatch(symbol) else sha256(symbol.encode()).hexdigest()[:13]
+        raise EngineError(f"attempt {attempt} of {leg.symbol}: at most {len(_ATTEMPTS)} sends a cycle")
+    plain = _PLAIN_SYMBOL.fullmatch(leg.symbol)
+    name = leg.symbol if plain else sha256(leg.symbol.encode(errors="surrogatepass")).hexdigest()[:13]
     when = slot[2:4] + slot[5:7] + slot[8:10] + slot[11:13]
-    return f"{id_prefix(account)}{when}-{sleeve[0]}{side[0]}{_ATTEMPTS[attempt]}-{name}"
+    return f"{id_prefix(account)}{when}-{leg.sleeve[0]}{leg.side[0]}{_ATTEMPTS[attempt]}-{name}"

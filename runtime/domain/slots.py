@@ -18,6 +18,11 @@ def slot_at(now_ms: int) -> str:
     return datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%dT%HZ")
 
 
+def minute_text(now_ms: int) -> str:
+    """The moment as `2026-11-21 09:30 UTC`."""
+    return datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def parse_slot(text: str) -> str:
     """The slot named by `2026-11-21T09`, with or without `:00` and `Z`; `BadInput` otherwise."""
     match = _SLOT.fullmatch(text.strip())

@@ -1,0 +1,189 @@
+"""Closing: persist, then tell, however the hour went.
+
+The slot is complete only with one fenced write that holds the state, the slot's document and the alerts still to be
+told. Only then is anything told; what a channel does not take stays in the outbox for a later hour. An hour that could
+not write tells directly, on every channel it has, and through its exit line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runtime.conditions import missed_slots, observe_conditions
+from runtime.config import Settings
+from runtime.domain.alerts import Alert, AlertKind, new_alert
+from runtime.domain.documents import encode
+from runtime.domain.ladder import status_after
+from runtime.domain.report import CycleStatus, Report, to_document
+from runtime.domain.slots import minute_text
+from runtime.domain.state import Dependency, State, encode_state
+from runtime.errors import (
+    ClockSkewed,
+    EngineError,
+    LeaseLost,
+    LostState,
+    Misconfigured,
+    NewAccount,
+    RateLimited,
+    SettingsError,
+    StoreError,
+    Unavailable,
+)
+from runtime.hour import LEASE_S, Hour
+from runtime.ports import Changes, CycleRecord, Held, Loaded, World
+from runtime.reporting import full_report, outcome_of, short_report, summary, this_hours
+
+OUTBOX_MAX = 200
+
+
+def finish(hour: Hour) -> Report:
+    """Persist a completed hour, tell it, release the lease."""
+    observe_conditions(hour)
+    status = outcome_of(hour)
+    report = full_report(hour, status)
+    resolution = hour.resolution
+    after = replace(
+        hour.state,
+        slot_done=hour.slot,
+        missed=missed_slots(hour) or hour.state.missed,
+        pool=resolution.accepted if resolution else hour.state.pool,
+        pool_status=status_after(hour.state.pool_status, resolution, hour.slot) if resolution else None,
+        prices={**hour.state.prices, **hour.observed.prices},
+        reconciled_ms=hour.now_ms(),
+        dependencies={},
+        status_told=hour.status_told or hour.state.status_told,
+        intents=tuple(i for i in hour.state.intents if i.open or i.slot == hour.slot),
+        outbox=queued(hour.state.outbox, hour.alerts),
+    )
+    hour.state = after
+    report = _keep(hour, report)
+    record = CycleRecord(
+        hour.slot, report.exit_code, hour.now_ms(), to_document(report)["sha256"], hour.tape.head, summary(report)
+    )
+    try:
+        hour.commit(this_hours(hour), hour.entries, record)
+    except StoreError as error:
+        return _could_not_write(hour, error)
+    _tell(hour)
+    return report
+
+
+def queued(outbox: tuple[Alert, ...], alerts: list[Alert]) -> tuple[Alert, ...]:
+    """The outbox with `alerts` added, each id once; beyond `OUTBOX_MAX` the oldest of the least urgent go first."""
+    known = {alert.id for alert in outbox}
+    both = [*outbox, *(alert for alert in alerts if alert.id not in known)]
+    for severity in ("info", "warning"):
+        while len(both) > OUTBOX_MAX and (at := next((a for a in both if a.severity == severity), None)):
+            both.remove(at)
+    return tuple(both[-OUTBOX_MAX:])
+
+
+def _keep(hour: Hour, report: Report) -> Report:
+    """Write report and tape; an hour is not lost because a disk is full."""
+    document = to_document(report)
+    hour.tape.record("intents", [encode(intent) for intent in this_hours(hour)])
+    hour.tape.record("state_after", encode_state(hour.state))
+    hour.tape.record("report", {key: value for key, value in document.items() if key != "run"})
+    places = {}
+    try:
+        places["report"] = hour.world.reports.write_report(hour.slot, document, hour.world.render(report))
+        places["tape"] = hour.world.reports.write_tape(hour.slot, hour.tape.lines)
+    except Unavailable as error:
+        hour.problems["report"] = str(error)
+    return replace(report, places={name: place for name, place in places.items() if place})
+
+
+def _tell(hour: Hour) -> None:
+    """Deliver the outbox and release the lease; what was not taken waits for a later hour."""
+    hour.state = replace(hour.state, outbox=delivered(hour.world, hour.state.outbox))
+    try:
+        hour.commit(release=True)
+    except StoreError as error:
+        hour.problems["release"] = str(error)
+
+
+def delivered(world: World, outbox: tuple[Alert, ...]) -> tuple[Alert, ...]:
+    """What is left of the outbox after one attempt at each alert."""
+    if not outbox:
+        return ()
+    receipts = {receipt.alert_id: receipt for receipt in world.alerter.deliver(outbox)}
+    left = (alert for alert in outbox if not (receipts.get(alert.id) and receipts[alert.id].delivered))
+    return tuple(replace(alert, attempts=alert.attempts + 1) for alert in left)
+
+
+def _could_not_write(hour: Hour, error: StoreError) -> Report:
+    status = CycleStatus.FAILED_ORDERS if hour.sent else CycleStatus.ABORTED
+    hour.world.alerter.deliver([*hour.alerts, alert_for(hour.slot, error, sent=hour.sent > 0)])
+    return full_report(hour, status, f"the hour could not be written down: {error}")
+
+
+def abort(settings: Settings, world: World, slot: str, error: EngineError, hour: Hour | None = None) -> Report:
+    """End an hour that went wrong: exit 2 or 3 before the first send, 4 after it. The alert goes to the outbox if the
+    store still takes it, else directly to every channel.
+    """
+    status = CycleStatus.ABORTED
+    if isinstance(error, SettingsError):
+        status = CycleStatus.BAD_SETTINGS
+    elif hour is not None and hour.sent:
+        status = CycleStatus.FAILED_ORDERS
+    alert = alert_for(slot, error, sent=hour is not None and hour.sent > 0)
+    if hour is None:
+        world.alerter.deliver([alert])
+        return short_report(settings, slot, status, str(error))
+    hour.alerts.append(alert)
+    left = delivered(world, queued(hour.state.outbox, hour.alerts))
+    hour.state = replace(hour.state, outbox=left, dependencies=_dependencies(hour.state, error))
+    if not isinstance(error, StoreError):
+        try:
+            hour.commit(release=True)
+        except StoreError as second:
+            hour.problems["release"] = str(second)
+    return full_report(hour, status, str(error))
+
+
+def _dependencies(state: State, error: EngineError) -> dict[str, Dependency]:
+    kept = dict(state.dependencies)
+    if isinstance(error, RateLimited):
+        kept["binance"] = Dependency(1, error.retry_at_ms)
+    return kept
+
+
+def alert_for(slot: str, error: EngineError, *, sent: bool) -> Alert:
+    """The alert that tells why an hour ended early."""
+    facts = {"why": str(error), "step": "execution"}
+    if isinstance(error, Misconfigured):
+        facts |= {"what": error.what, "why": error.why, "fix": error.fix}
+    if isinstance(error, RateLimited):
+        facts = {"what": error.what, "until": minute_text(error.retry_at_ms)}
+    kinds = (kind for known, kind in _KINDS if isinstance(error, known))
+    return new_alert(next(kinds, AlertKind.UNEXPECTED if sent else AlertKind.ABORTED), slot, facts)
+
+
+_KINDS: tuple[tuple[type[EngineError], AlertKind], ...] = (
+    (LostState, AlertKind.LOST_STATE),
+    (NewAccount, AlertKind.NEW_ACCOUNT),
+    (ClockSkewed, AlertKind.CLOCK_SKEW),
+    (Misconfigured, AlertKind.MISCONFIGURED),
+    (RateLimited, AlertKind.RATE_LIMITED),
+    (SettingsError, AlertKind.SETTINGS),
+)
+
+
+def flush_only(settings: Settings, world: World, loaded: Loaded, slot: str, held: Held | None = None) -> Report:
+    """End a run whose slot is done, cleanly; alerts that an earlier hour could not deliver get another attempt."""
+    state = loaded.state
+    if state is not None and (state.outbox or held is not None):
+        try:
+            lease = held or world.store.take_lease(loaded, world.owner, slot, LEASE_S)
+            left = replace(state, outbox=delivered(world, state.outbox))
+            world.store.commit(lease, Changes(left, release=True))
+        except LeaseLost:
+            return lease_held(settings, slot)
+        except StoreError as error:
+            return short_report(settings, slot, CycleStatus.ABORTED, str(error))
+    return short_report(settings, slot, CycleStatus.SLOT_DONE)
+
+
+def lease_held(settings: Settings, slot: str) -> Report:
+    """End a run that came second. The outbox is the holder's: it tells at its end, and telling twice helps nobody."""
+    return short_report(settings, slot, CycleStatus.LEASE_HELD)

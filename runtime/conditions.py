@@ -1,0 +1,144 @@
+"""Conditions: what of this hour an operator must know, beyond what was traded. One function a condition.
+
+A condition that lasts is an incident: told when it opens, at growing intervals while it lasts, and when it ends.
+It ends only when an hour that could have seen it did not.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from runtime.domain.alerts import AlertKind
+from runtime.domain.ladder import status_after
+from runtime.domain.limits import account_losses
+from runtime.domain.money import CASH, FUEL, ZERO, plain
+from runtime.domain.orders import Kind, Status
+from runtime.domain.pool import Rung
+from runtime.domain.slots import HOUR_MS, slot_start_ms, slots_between
+from runtime.domain.valuation import values_of
+from runtime.execution import tell_unknown
+from runtime.hour import Hour
+
+MISSED_SHOWN = 6
+
+
+def observe_conditions(hour: Hour) -> None:
+    """Note every condition of a completed hour, and the end of those that are gone."""
+    _missed_hours(hour)
+    _pool_source(hour)
+    _unknown_orders(hour)
+    _gates(hour)
+    _losses(hour)
+    _fuel(hour)
+    hour.close_incidents()
+    _status(hour)
+
+
+def missed_slots(hour: Hour) -> tuple[str, ...]:
+    """Hours since the last completed one that no run did, oldest first."""
+    return slots_between(hour.state.slot_done, hour.slot) if hour.state.slot_done else ()
+
+
+def _missed_hours(hour: Hour) -> None:
+    missed = missed_slots(hour)
+    if missed:
+        shown = " ".join(missed[:MISSED_SHOWN]) + (" …" if len(missed) > MISSED_SHOWN else "")
+        hour.tell(AlertKind.MISSED_SLOTS, count=str(len(missed)), slots=shown)
+
+
+def _pool_source(hour: Hour) -> None:
+    resolution = hour.resolution
+    if resolution is None:
+        return
+    if resolution.conflict:
+        why = "; ".join(t.why for t in resolution.tried if not t.accepted)
+        hour.lasting(AlertKind.RELEASE_CONFLICT, version=resolution.version, why=why)
+    if resolution.degraded:
+        status = status_after(hour.state.pool_status, resolution, hour.slot)
+        hour.lasting(
+            AlertKind.DEGRADED_SOURCE,
+            "static" if resolution.rung is Rung.STATIC else "",
+            source=resolution.rung.value,
+            version=resolution.version,
+            age="" if resolution.age_days is None else str(resolution.age_days),
+            cycles=str(status.degraded_cycles),
+            why=resolution.tried[0].why if resolution.tried else "",
+        )
+
+
+def _unknown_orders(hour: Hour) -> None:
+    for intent in hour.state.open_intents:
+        if intent.kind is Kind.ORDER and intent.status is Status.UNKNOWN:
+            tell_unknown(hour, intent)
+
+
+def _gates(hour: Hour) -> None:
+    """Gates that mean something is wrong with a symbol that matters, not merely that a rule said no."""
+    held = hour.decided.memory.holdings
+    for gate in hour.decided.gates:
+        if gate.name == "indicators_missing" and gate.symbol:
+            hour.lasting(AlertKind.INDICATORS_MISSING, gate.symbol, symbol=gate.symbol, why=gate.numbers.get("why", ""))
+        elif gate.name == "not_trading" and gate.symbol in held:
+            status = gate.numbers.get("status", gate.numbers.get("why", ""))
+            hour.lasting(AlertKind.SYMBOL_NOT_TRADING, gate.symbol, symbol=gate.symbol, status=status)
+        elif gate.name == "price_suspect":
+            close, _, previous = gate.numbers.get("known", "").partition(" ")
+            facts = {"symbol": gate.symbol, "price": gate.numbers["price"], "close": close, "previous": previous}
+            hour.lasting(AlertKind.PRICE_SUSPECT, gate.symbol, **facts)
+
+
+def _losses(hour: Hour) -> None:
+    limits, decision = hour.settings.strategy, hour.decided
+    breaker = decision.memory.breaker
+    if breaker.tripped_on is not None and breaker.tripped_on.isoformat() == hour.slot[:10]:
+        hour.lasting(
+            AlertKind.BREAKER,
+            hour.slot[:10],
+            loss=_percent(Decimal(decision.returns.get("sleeve_return", "0"))),
+            limit=_percent(Decimal(decision.returns.get("sleeve_limit", "0"))),
+            until=breaker.cooling_until.isoformat() if breaker.cooling_until else "",
+        )
+    lost, drawdown = account_losses(hour.state)
+    measured = (("loss today", lost, limits.account_day_loss), ("drawdown", drawdown, limits.account_drawdown))
+    for measure, value, limit in measured:
+        level = max((part for part in (*limits.alert_levels, Decimal(1)) if value >= part * limit), default=None)
+        if level is not None:
+            facts = {"measure": measure, "value": _percent(value), "limit": _percent(limit), "level": _percent(level)}
+            hour.lasting(AlertKind.ACCOUNT_LIMIT, f"{measure} {_percent(level)}", **facts)
+
+
+def _fuel(hour: Hour) -> None:
+    worth = values_of(hour.wallet, hour.prices).get(FUEL, ZERO)
+    least = hour.settings.strategy.fuel_min
+    if worth < least:
+        pair = FUEL + CASH
+        why = ", ".join(dict.fromkeys(gate.name for gate in hour.gates if gate.symbol == pair))
+        hour.lasting(AlertKind.FUEL, value=plain(round(worth, 2)), minimum=plain(least), why=why)
+
+
+def _status(hour: Hour) -> None:
+    """The periodic report: by hours since the last one, so that a late or missed hour only delays it. 0 = off."""
+    interval = hour.settings.status_interval_hours
+    told = hour.state.status_told
+    due = not told or slot_start_ms(hour.slot) - slot_start_ms(told) >= interval * HOUR_MS
+    if not interval or not due:
+        return
+    values = values_of(hour.wallet, hour.prices)
+    day = hour.state.day
+    index = hour.state.performance.index
+    shown = [f"{asset} {plain(round(value, 2))}" for asset, value in sorted(values.items()) if value >= 1]
+    resolution = hour.resolution
+    hour.tell(
+        AlertKind.STATUS,
+        equity=plain(round(sum(values.values(), ZERO), 2)),
+        today=_percent(index / day.index - 1 if day is not None and day.index else ZERO),
+        drawdown=_percent(account_losses(hour.state)[1]),
+        holdings=", ".join(shown) or "-",
+        source=resolution.rung.value if resolution else "",
+        age=str(resolution.age_days) if resolution and resolution.age_days is not None else "",
+    )
+    hour.status_told = hour.slot
+
+
+def _percent(fraction: Decimal) -> str:
+    return f"{fraction * 100:.2f} %"

@@ -1,0 +1,218 @@
+"""The cycle: one hour, top to bottom. The only place that orders the steps.
+
+    load, lease, first reads ─► pool ─► recover ─► snapshot ─► reconcile ─► decide ─► execute ─► persist ─► tell
+
+Whatever goes wrong before the first order is sent ends the hour without a trade (exit 3); whatever goes wrong after it
+ends with what the journal knows (exit 4), and the next hour settles the rest. A lease that another run holds, or a slot
+that is done, ends the run at once and cleanly (exit 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import cast
+
+from runtime.closing import abort, finish, flush_only, lease_held
+from runtime.config import Settings
+from runtime.domain.decision import Decision, ExecutionPool
+from runtime.domain.documents import encode
+from runtime.domain.ladder import STATIC_SYMBOLS, Reading, Resolution, climb, execution_pool
+from runtime.domain.limits import Circumstances, valuation_prices
+from runtime.domain.market import Snapshot
+from runtime.domain.money import CASH, CORE, FUEL
+from runtime.domain.orders import Kind, Status, id_prefix
+from runtime.domain.performance import opened_day, resumed
+from runtime.domain.planning import plan_buys, plan_cash, plan_sells, shrunk
+from runtime.domain.pool import Rung
+from runtime.domain.report import Report
+from runtime.domain.settings import StrategySettings
+from runtime.domain.slots import DAY_MS, slot_at, slot_date
+from runtime.domain.state import State, encode_state
+from runtime.errors import EngineError, LeaseLost, LostState, NewAccount, RateLimited, SettingsError
+from runtime.execution import carry_out, move_cash
+from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, Hour
+from runtime.ports import Control, DailyCache, Held, Loaded, World
+from runtime.reconcile import link_performance, reconcile
+from runtime.recovery import recover
+from runtime.snapshot import account_calls, first_wave, needed, take_snapshot
+
+Strategy = Callable[[Snapshot, State, ExecutionPool, StrategySettings], Decision]
+Answers = Mapping[str, object]
+PRICES_FRESH_MS = 30_000
+OUR_ORDERS_DAYS = 90
+
+
+def run_cycle(settings: Settings, strategy: Strategy, world: World) -> Report:
+    """Run one hour in `world` and report it. Errors the engine knows end in a report, never in an exception."""
+    slot = slot_at(world.clock.now_ms())
+    try:
+        loaded = world.store.load()
+        if loaded.lease is not None and loaded.read_ms < loaded.lease.expires_ms:
+            return lease_held(settings, slot)
+        if loaded.state is not None and loaded.state.slot_done >= slot:
+            return flush_only(settings, world, loaded, slot)
+        _may_ask_the_exchange(loaded, world)
+        if loaded.state is None:
+            _first_start(settings, world)
+        begun = _begin(settings, world, loaded, slot)
+    except EngineError as error:
+        return abort(settings, world, slot, error)
+    if begun is None:
+        return lease_held(settings, slot)
+    hour, answers = begun
+    try:
+        _orient(hour, answers)
+        if hour.state.slot_done >= hour.slot:
+            return flush_only(settings, world, loaded, hour.slot, hour.held)
+        _trade(hour, answers, strategy)
+    except EngineError as error:
+        return abort(settings, world, hour.slot, error, hour)
+    return finish(hour)
+
+
+def _may_ask_the_exchange(loaded: Loaded, world: World) -> None:
+    """Honour a pause that the exchange asked an earlier run for."""
+    pause = loaded.state.dependencies.get("binance") if loaded.state else None
+    if pause is not None and world.clock.now_ms() < pause.retry_at_ms:
+        raise RateLimited("binance", "an earlier run was told to wait", pause.retry_at_ms)
+
+
+def _first_start(settings: Settings, world: World) -> None:
+    """No state document: tell a lost one from a new account, by the orders that the exchange remembers."""
+    prefix = id_prefix(settings.account)
+    account, prices = world.exchange.account(), world.market.prices()
+    since = world.clock.now_ms() - OUR_ORDERS_DAYS * DAY_MS
+    suspects = dict.fromkeys((CORE + CASH, FUEL + CASH, *STATIC_SYMBOLS, *(a + CASH for a in account.balances)))
+    for symbol in (s for s in suspects if s in prices):
+        if any(order.client_id.startswith(prefix) for order in world.exchange.orders_since(symbol, since)):
+            raise LostState(f"no state document, but the exchange remembers orders of ours in {symbol}: run rebuild")
+    if settings.first_run != "fresh":
+        raise NewAccount("no state document and no orders of ours: run init (first_run: fresh)")
+
+
+def _begin(settings: Settings, world: World, loaded: Loaded, slot: str) -> tuple[Hour, Answers] | None:
+    """Take the lease and read what needs no knowledge, all at once; None if another run was faster."""
+    started_ms = world.clock.now_ms()
+    upstream = next((source for source in world.pools if source.rung is Rung.FRESH_UPSTREAM), None)
+    calls: dict[str, Callable[[], object]] = {
+        "lease": lambda: world.store.take_lease(loaded, world.owner, slot, LEASE_S),
+        "control": world.store.control,
+        "cache": world.store.cache,
+        **account_calls(world),
+        **({"upstream": upstream.read} if upstream is not None else {}),
+    }
+    answers = world.gather(calls)
+    if isinstance(answers["lease"], LeaseLost):
+        return None
+    state = loaded.state or State(account=settings.account)
+    return Hour(settings, world, slot, cast("Held", needed(answers, "lease")), state, started_ms), answers
+
+
+def _orient(hour: Hour, answers: Answers) -> None:
+    """Set the hour by the exchange's clock: its slot, its fence, and what the operator allows."""
+    wave = first_wave(hour.world, answers)
+    hour.wave, hour.account, hour.earn = wave, wave.account, wave.earn
+    hour.offset_ms = wave.offset_ms
+    hour.deadline_ms = hour.started_ms + wave.offset_ms + CYCLE_BUDGET_MS
+    hour.lease_ends_ms = hour.started_ms + wave.offset_ms + LEASE_S * 1000
+    hour.slot = slot_at(hour.now_ms())
+    asked = hour.settings.slot
+    if asked is not None and asked > hour.slot:
+        raise SettingsError((f"slot: {asked!r} – lies ahead: the exchange's hour is {hour.slot}",))
+    control = answers["control"]
+    hour.control = control if isinstance(control, Control) else Control(unreadable=True)
+    hour.cache = cast("DailyCache", needed(answers, "cache"))
+
+
+def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
+    """The hour itself: every step from the pool to the last order."""
+    hour.tape.start(hour.settings.public(), encode_state(hour.state))
+    resolution = _resolve_pool(hour, answers)
+    if hour.state.open_intents:
+        recover(hour)
+        hour.account, hour.earn = hour.world.exchange.account(), hour.world.exchange.earn_positions()
+        hour.wave = replace(hour.wave_taken, account=hour.account, earn=hour.earn)
+    snapshot = take_snapshot(hour, resolution.locked_symbols)
+    prices = valuation_prices(Circumstances(snapshot, hour.state, False, hour.settings.strategy))
+    hour.state = opened_day(hour.state, slot_date(hour.slot), snapshot.daily, prices)
+    hour.entries = reconcile(hour)
+    link_performance(hour, hour.entries, prices)
+    _decide(hour, resolution, strategy)
+    _execute(hour)
+
+
+def _resolve_pool(hour: Hour, answers: Answers) -> Resolution:
+    readings: list[Reading] = []
+
+    def read() -> Iterator[Reading]:
+        for source in hour.world.pools:
+            readings.append(_reading(source.rung, source.where, answers.get("upstream"), source.read))
+            yield readings[-1]
+
+    resolution = climb(read(), hour.state.pool, hour.settings.ladder, hour.slot)
+    payloads = [{"rung": r.rung.value, "payload": r.payload, "problem": r.problem} for r in readings]
+    hour.tape.record("pools", payloads)
+    hour.resolution = resolution
+    return resolution
+
+
+def _reading(rung: Rung, where: str, upstream: object, read: Callable[[], Mapping[str, object]]) -> Reading:
+    try:
+        answer = upstream if rung is Rung.FRESH_UPSTREAM else read()
+    except EngineError as error:
+        answer = error
+    if isinstance(answer, Exception):
+        return Reading(rung, where, problem=str(answer))
+    return Reading(rung, where, payload=answer)
+
+
+def _decide(hour: Hour, resolution: Resolution, strategy: Strategy) -> None:
+    snapshot = hour.observed
+    tradable = {symbol for symbol, instrument in snapshot.instruments.items() if instrument.tradable}
+    pool = execution_pool(resolution, tradable, hour.settings.ladder)
+    decision = strategy(snapshot, hour.state, pool, hour.settings.strategy)
+    hour.tape.record("snapshot", encode(snapshot))
+    hour.tape.record("pool", encode(pool))
+    hour.tape.record("state_at_decision", encode_state(hour.state))
+    hour.tape.record("decision", encode(decision))
+    hour.pool, hour.decision = pool, decision
+    hour.gates.extend(decision.gates)
+    lifted = hour.state.memory.reduce_only_ms > 0 and decision.memory.reduce_only_ms == 0
+    hour.state = replace(hour.state, memory=decision.memory)
+    hour.state = resumed(hour.state) if lifted else hour.state
+
+
+def _execute(hour: Hour) -> None:
+    """Sells, then buys from the real proceeds, then what cash remains: one decision, planned on each wallet anew."""
+    decision, strategy = hour.decided, hour.settings.strategy
+    sells = plan_sells(decision, hour.observed, hour.wallet)
+    hour.note_plan("sells", sells)
+    carry_out(hour, sells.orders)
+    _refresh_prices(hour)
+    if any(i.status is Status.UNKNOWN and i.kind is Kind.ORDER for i in hour.state.open_intents):
+        decision = replace(decision, entries=(), dca=None, fuel=False)
+    buys = plan_buys(decision, hour.observed, hour.wallet, strategy)
+    hour.note_plan("buys", buys)
+    orders = buys.orders
+    if buys.redeem:
+        move_cash(hour, Kind.REDEEM, buys.redeem)
+        _refresh_prices(hour)
+        fitted = shrunk(orders, hour.observed, hour.wallet, strategy)
+        hour.gates.extend(fitted.gates)
+        orders = fitted.orders
+    carry_out(hour, orders)
+    rest = plan_cash(decision, hour.wallet, strategy)
+    hour.gates.extend(rest.gates)
+    if rest.subscribe and not buys.redeem:
+        move_cash(hour, Kind.SUBSCRIBE, rest.subscribe)
+
+
+def _refresh_prices(hour: Hour) -> None:
+    """Prices older than 30 s are read again before the next batch: nothing is sent on a stale one."""
+    snapshot = hour.observed
+    if hour.now_ms() - snapshot.priced_ms <= PRICES_FRESH_MS:
+        return
+    prices = hour.world.market.prices()
+    kept = {symbol: prices.get(symbol, price) for symbol, price in snapshot.prices.items()}
+    hour.snapshot = replace(snapshot, prices=kept, priced_ms=hour.now_ms())

@@ -1,0 +1,85 @@
+"""Performance: the day's opening values and the time-weighted return.
+
+The return is linked hour by hour (facts: time-weighted return = product of sub-period returns, with a boundary at every
+external flow): equity now, less what came in from outside since the last link, over equity then. Trades and fees inside
+an hour show at the next link. A flow counts at the end of its sub-period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from runtime.domain.ledger import Balances, Book, Entry
+from runtime.domain.market import DailyMarket, exact
+from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO
+from runtime.domain.slots import DAY_MS, day_start_ms
+from runtime.domain.state import DayBook, Performance, State
+
+INDEX_PLACES = Decimal(1).scaleb(-12)
+_MANAGED = frozenset({Book.SPOT, Book.EARN, Book.TRANSIT})
+_OUTSIDE = frozenset({Book.FLOWS, Book.UNEXPLAINED, Book.OPENING, Book.RESERVED})
+
+
+def linked(performance: Performance, equity: Decimal, flows: Decimal) -> Performance:
+    """The return index after equity became `equity` USDT, of which `flows` came from outside since the last link."""
+    index = performance.index
+    if performance.equity is not None and performance.equity > 0:
+        index = (index * max(ZERO, equity - flows) / performance.equity).quantize(INDEX_PLACES)
+    return Performance(index, max(performance.peak, index), equity)
+
+
+def outside_value(entries: Iterable[Entry], prices: Mapping[str, Decimal]) -> Decimal:
+    """USDT value of what `entries` moved between the managed books and the outside (deposits +, withdrawals -)."""
+    total = ZERO
+    for entry in entries:
+        if any(posting.book in _OUTSIDE for posting in entry.postings):
+            for posting in entry.postings:
+                if posting.book in _MANAGED:
+                    price = ONE if posting.asset == CASH else prices.get(posting.asset + CASH, ZERO)
+                    total += posting.amount * price
+    return total
+
+
+def opened_day(state: State, today: date, daily: DailyMarket, prices: Mapping[str, Decimal]) -> State:
+    """The state with the book of `today` opened, once a UTC day and before the hour's first booking.
+
+    The sleeve's start is what the ledger held at 00:00, valued at yesterday's daily close, so that missed hours do not
+    move it; where a close is unknown, `prices` stand in. The return index at 00:00 is valued the same way.
+    """
+    if state.day is not None and state.day.day >= today:
+        return state
+    closes = _closes(state.ledger, today, daily, prices)
+    trend = {a: q for a, q in _owned(state.ledger).items() if a not in {CASH, FUEL, CORE}}
+    then = sum((q * closes.get(a, ONE if a == CASH else ZERO) for a, q in _owned(state.ledger).items()), ZERO)
+    index, last = state.performance.index, state.performance.equity
+    if last is not None and last > 0:
+        index = (index * then / last).quantize(INDEX_PLACES)
+    start = {asset: closes[asset] for asset in trend if asset in closes}
+    return replace(state, day=DayBook(today, trend, start, index=index))
+
+
+def resumed(state: State) -> State:
+    """The state after the operator lifted a latched loss limit: losses are counted from here on."""
+    index = state.performance.index
+    day = replace(state.day, index=index) if state.day else None
+    return replace(state, performance=replace(state.performance, peak=index), day=day)
+
+
+def _owned(ledger: Balances) -> dict[str, Decimal]:
+    assets = set[str]().union(*(ledger.assets(book).keys() for book in _MANAGED))
+    return {asset: ledger.owned(asset) for asset in sorted(assets)}
+
+
+def _closes(ledger: Balances, today: date, daily: DailyMarket, prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    yesterday_ms = day_start_ms(today) - DAY_MS
+    closes = {}
+    for asset in _owned(ledger):
+        series = daily.series.get(asset + CASH)
+        if series is not None and series.last_open_ms == yesterday_ms:
+            closes[asset] = exact(series.close[-1])
+        elif asset + CASH in prices:
+            closes[asset] = prices[asset + CASH]
+    return closes

@@ -1,0 +1,76 @@
+"""The tape: what a cycle saw, decided and did, as a chain that shows any later change.
+
+One JSON record a line, in the order of the stages: `{"seq", "stage", "payload", "prev", "sha256"}`. Each digest covers
+the record's number, stage, payload and the digest before it, so changing, dropping or reordering a record breaks the
+chain from there on. The first record names the format and the code's version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from runtime.errors import BadInput
+
+FORMAT = 1
+VERSION = "0.1.0"
+GENESIS = "0" * 64
+
+
+def canonical(value: object) -> str:
+    """Canonical JSON: sorted keys, no spaces, no NaN; the same value is the same text on every machine."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(slots=True)
+class Tape:
+    """A tape being written."""
+
+    lines: list[str] = field(default_factory=list)
+    head: str = GENESIS
+
+    def start(self, settings: object, state: object) -> None:
+        """The first three stages: what wrote this tape, the settings without secrets, the state before the hour."""
+        self.record("header", {"format": FORMAT, "code": VERSION})
+        self.record("settings", settings)
+        self.record("state_before", state)
+
+    def record(self, stage: str, payload: object) -> None:
+        """Append one stage; `payload` is JSON values."""
+        link = _digest(len(self.lines), stage, payload, self.head)
+        record = {"seq": len(self.lines), "stage": stage, "payload": payload, "prev": self.head, "sha256": link}
+        self.lines.append(canonical(record))
+        self.head = link
+
+
+def _digest(seq: int, stage: str, payload: object, prev: str) -> str:
+    return sha256(f"{prev}\n{seq}\n{stage}\n{canonical(payload)}".encode()).hexdigest()
+
+
+def read_chain(lines: Sequence[str]) -> list[tuple[str, Any]]:
+    """The stages of a tape as (name, payload), once its chain was checked; `BadInput` names the first broken record."""
+    stages: list[tuple[str, Any]] = []
+    head = GENESIS
+    for number, line in enumerate(lines):
+        where = f"tape record {number}"
+        try:
+            record = json.loads(line)
+            stage, payload = record["stage"], record["payload"]
+            claimed = (record["seq"], record["prev"], record["sha256"])
+        except (ValueError, TypeError, KeyError):
+            raise BadInput(
+                where, line[:40], "must be a JSON record with seq, stage, payload, prev and sha256"
+            ) from None
+        if claimed != (number, head, _digest(number, stage, payload, head)):
+            raise BadInput(where, stage, "does not match the chain: the tape was changed")
+        head = claimed[2]
+        stages.append((stage, payload))
+    if not stages:
+        raise BadInput("tape", "", "is empty")
+    version = stages[0][1].get("format") if isinstance(stages[0][1], dict) else None
+    if stages[0][0] != "header" or version != FORMAT:
+        raise BadInput("tape format", version, f"must be {FORMAT}: replay it with the code that wrote it")
+    return stages

@@ -1,0 +1,269 @@
+"""Execution: record, send once, confirm, close.
+
+A batch of orders costs two commits: the write-ahead (every intent is in the store before anything is sent) and the
+close (intents and the postings of their fills in one write). Each order is sent once. Its timestamp is taken before the
+last read of lease and control, so that the exchange itself refuses what is sent after a pause; what was not sent
+because control or the fence forbade it is closed as absent, because this process knows that it never sent it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from runtime.domain.alerts import AlertKind
+from runtime.domain.decision import Gate, PlannedOrder
+from runtime.domain.ledger import fees
+from runtime.domain.money import CASH, ZERO, plain
+from runtime.domain.orders import Intent, Kind, Leg, Order, Refused, Side, Sleeve, Status, client_id
+from runtime.domain.slots import minute_text
+from runtime.domain.state import Dependency
+from runtime.errors import EngineError
+from runtime.hour import Hour
+from runtime.ports import Mode, OrderRequest
+from runtime.recovery import adopted, close, fence_ms, settle, settled_earn
+
+CHECK_VALID_MS = 2_000
+EARN_WAITS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+CONFIRM_SPARE_MS = 20_000
+FIX_ACCESS = "check the key, its permissions and IP list, and where the runner stands"
+_REDUCING = frozenset({Side.SELL})
+
+
+def carry_out(hour: Hour, orders: Sequence[PlannedOrder]) -> None:
+    """Send a batch and close it; what stays unclear is looked up again at the end of the batch."""
+    if not orders:
+        return
+    intents = _recorded(hour, orders)
+    results = _send_all(hour, intents)
+    results = _confirmed(hour, results)
+    close(hour, results)
+    for intent in results:
+        _tell(hour, intent)
+
+
+def _recorded(hour: Hour, orders: Sequence[PlannedOrder]) -> list[Intent]:
+    """Write-ahead: every intent of the batch, in one commit, before anything is sent."""
+    intents: list[Intent] = []
+    for order in orders:
+        leg = Leg(order.sleeve, order.symbol, order.side)
+        attempt = _attempts(hour, leg, intents)
+        intents.append(
+            Intent(
+                id=client_id(hour.settings.account, hour.slot, leg, attempt),
+                slot=hour.slot,
+                kind=Kind.ORDER,
+                sleeve=order.sleeve,
+                symbol=order.symbol,
+                side=order.side,
+                quantity=order.quantity,
+                reason=order.reason,
+                recorded_ms=hour.now_ms(),
+                send_before_ms=hour.send_before_ms,
+                decision_price=order.price,
+                budget=order.budget,
+            )
+        )
+    hour.take(hour.state, intents)
+    hour.commit(tuple(intents))
+    return intents
+
+
+def _attempts(hour: Hour, leg: Leg, batch: Sequence[Intent]) -> int:
+    mine = [i for i in (*hour.state.intents, *batch) if i.slot == hour.slot and i.symbol == leg.symbol]
+    return sum(1 for i in mine if i.sleeve is leg.sleeve and i.side is leg.side)
+
+
+def _send_all(hour: Hour, intents: Sequence[Intent]) -> list[Intent]:
+    results: list[Intent] = []
+    stop = ""
+    stamp_ms, mode = 0, Mode.HALT
+    for intent in intents:
+        if not stop and hour.now_ms() - stamp_ms > CHECK_VALID_MS:
+            stamp_ms = hour.now_ms()
+            mode, stop = _permitted(hour, stamp_ms)
+        why = stop or _forbidden(intent, mode)
+        if why:
+            results.append(intent.moved(Status.ABSENT, detail=f"not sent: {why}"))
+            hour.gates.append(Gate("not_sent", intent.sleeve, intent.symbol, {"why": why}))
+            continue
+        sent = _send(hour, intent, stamp_ms)
+        results.append(sent)
+        stop = hour.problems.get("exchange_paused", "")
+    return results
+
+
+def _permitted(hour: Hour, stamp_ms: int) -> tuple[Mode, str]:
+    """Control and lease, read after the timestamp was taken; and the fence that no timestamp may pass."""
+    mode = hour.permit()
+    return mode, "the cycle's time is up" if stamp_ms > hour.send_before_ms else ""
+
+
+def _forbidden(intent: Intent, mode: Mode) -> str:
+    if mode is Mode.HALT:
+        return "control is halt"
+    allowed = intent.side in _REDUCING or intent.sleeve is Sleeve.CASH
+    return "" if mode is Mode.RUN or allowed else "control is reduce_only"
+
+
+def _send(hour: Hour, intent: Intent, stamp_ms: int) -> Intent:
+    hour.sent += 1
+    intent = replace(intent, sent_ms=stamp_ms)
+    request = OrderRequest(intent.id, intent.symbol, intent.side, intent.quantity, stamp_ms)
+    outcome = hour.world.exchange.send_order(request)
+    if isinstance(outcome, Order):
+        return _adopt(hour, intent, outcome)
+    if isinstance(outcome, Refused):
+        _note_refusal(hour, outcome)
+        return intent.moved(Status.REFUSED, detail=f"{outcome.code} {outcome.message}")
+    return intent.moved(Status.UNKNOWN, detail=outcome.why)
+
+
+def _adopt(hour: Hour, intent: Intent, order: Order) -> Intent:
+    try:
+        return adopted(hour, intent, order)
+    except EngineError as error:
+        return intent.moved(Status.UNKNOWN, detail=str(error), order=order)
+
+
+def _note_refusal(hour: Hour, refusal: Refused) -> None:
+    """Remember what concerns more than this one order: a pause the exchange asked for, or a broken permission."""
+    if refusal.retry_at_ms is not None:
+        pause = Dependency(1, refusal.retry_at_ms)
+        hour.state = replace(hour.state, dependencies={**hour.state.dependencies, "binance": pause})
+        hour.problems["exchange_paused"] = f"the exchange asked for a pause: {refusal.message}"
+        hour.lasting(AlertKind.RATE_LIMITED, what="binance", until=minute_text(refusal.retry_at_ms))
+    elif refusal.misconfigured:
+        hour.problems["exchange_paused"] = f"the exchange refuses this account or place: {refusal.message}"
+        hour.lasting(AlertKind.MISCONFIGURED, what="binance", why=refusal.message, fix=FIX_ACCESS)
+
+
+def _confirmed(hour: Hour, results: list[Intent]) -> list[Intent]:
+    """Look up what is unclear: at once, and once more after its fence if the budget allows the wait."""
+    for wait in (False, True):
+        unclear = [intent for intent in results if intent.status is Status.UNKNOWN]
+        if not unclear:
+            break
+        if wait:
+            until = max(fence_ms(intent) for intent in unclear) + 1
+            if until > hour.deadline_ms - CONFIRM_SPARE_MS:
+                break
+            hour.world.clock.sleep(max(0, until - hour.now_ms()) / 1000)
+        newest = {intent.id: intent for intent in settle(hour, unclear)}
+        results = [newest.get(intent.id, intent) for intent in results]
+    return results
+
+
+def tell_unknown(hour: Hour, intent: Intent) -> None:
+    """Tell that nobody knows yet what became of an order."""
+    facts = {"side": intent.side.value, "quantity": plain(intent.quantity), "symbol": intent.symbol}
+    hour.lasting(AlertKind.ORDER_UNKNOWN, intent.id, client_id=intent.id, detail=intent.detail, **facts)
+
+
+def _tell(hour: Hour, intent: Intent) -> None:
+    if intent.status is Status.DONE and intent.order is not None and intent.order.executed_qty:
+        order = intent.order
+        hour.tell(
+            AlertKind.TRADE,
+            intent.id,
+            side=intent.side.value,
+            symbol=intent.symbol,
+            quantity=plain(order.executed_qty),
+            price=plain(round(order.average_price, 8)),
+            quote=plain(round(order.quote_qty, 2)),
+            fees=" + ".join(f"{plain(paid)} {asset}" for asset, paid in fees(order).items()) or "0",
+            reason=intent.reason,
+        )
+    elif intent.status is Status.UNKNOWN:
+        tell_unknown(hour, intent)
+    elif intent.status is not Status.ABSENT:
+        facts = {"side": intent.side.value, "quantity": plain(intent.quantity), "symbol": intent.symbol}
+        hour.tell(AlertKind.ORDER_FAILED, intent.id, reason=intent.reason, detail=intent.detail, **facts)
+
+
+def move_cash(hour: Hour, kind: Kind, amount: Decimal) -> Intent | None:
+    """Redeem from or subscribe to flexible Earn, once; waits, bounded, until it arrived. None if nothing can be moved.
+
+    A redemption that has not arrived in time stays in transit and is settled by a later hour.
+    """
+    product_id = _product(hour, kind, amount)
+    if not product_id:
+        return None
+    intent = _recorded_move(hour, kind, amount, product_id)
+    stamp_ms = hour.now_ms()
+    mode, stop = _permitted(hour, stamp_ms)
+    if mode is Mode.HALT or stop:
+        close(hour, [intent.moved(Status.ABSENT, detail=f"not sent: {stop or 'control is halt'}")])
+        return None
+    hour.sent += 1
+    intent = replace(intent, sent_ms=stamp_ms)
+    outcome = hour.world.exchange.send_earn(kind, product_id, amount, stamp_ms)
+    if isinstance(outcome, Refused):
+        _note_refusal(hour, outcome)
+        intent = intent.moved(Status.REFUSED, detail=f"{outcome.code} {outcome.message}")
+        hour.lasting(AlertKind.EARN_FAILED, move=kind.value, amount=plain(amount), asset=CASH, why=intent.detail)
+    else:
+        move_id = getattr(outcome, "move_id", None)
+        if move_id is not None:
+            intent = replace(intent, before={**intent.before, "move_id": str(move_id)})
+        intent = _arrived(hour, intent)
+    close(hour, [intent])
+    if intent.status is Status.DONE:
+        hour.account = hour.world.exchange.account()
+    return hour.state.intents[-1]
+
+
+def _product(hour: Hour, kind: Kind, amount: Decimal) -> str:
+    """The product to move with; empty, with a gate, where the exchange would refuse."""
+    if kind is Kind.REDEEM:
+        position = (hour.earn or {}).get(CASH)
+        return position.product_id if position else ""
+    product = hour.world.exchange.earn_product(CASH)
+    if product is None or not product.can_purchase:
+        hour.gates.append(Gate("earn_closed", Sleeve.CASH, CASH))
+        return ""
+    if amount < product.min_purchase:
+        numbers = {"amount": plain(amount), "min": plain(product.min_purchase)}
+        hour.gates.append(Gate("earn_minimum", Sleeve.CASH, CASH, numbers))
+        return ""
+    if product.left_quota is not None and amount > product.left_quota:
+        numbers = {"amount": plain(amount), "quota": plain(product.left_quota)}
+        hour.gates.append(Gate("earn_quota", Sleeve.CASH, CASH, numbers))
+        return ""
+    return product.product_id
+
+
+def _recorded_move(hour: Hour, kind: Kind, amount: Decimal, product_id: str) -> Intent:
+    side = Side.SELL if kind is Kind.REDEEM else Side.BUY
+    leg = Leg(Sleeve.CASH, CASH, side)
+    position = (hour.earn or {}).get(CASH)
+    intent = Intent(
+        id=client_id(hour.settings.account, hour.slot, leg, _attempts(hour, leg, ())),
+        slot=hour.slot,
+        kind=kind,
+        sleeve=Sleeve.CASH,
+        symbol=CASH,
+        side=side,
+        quantity=amount,
+        reason="earn_buffer",
+        recorded_ms=hour.now_ms(),
+        send_before_ms=hour.send_before_ms,
+        before={"product_id": product_id, "position": plain(position.total if position else ZERO)},
+    )
+    hour.take(hour.state, [intent])
+    hour.commit((intent,))
+    return intent
+
+
+def _arrived(hour: Hour, intent: Intent) -> Intent:
+    """Ask for the record at growing intervals, 60 s at most, until the move is settled or failed."""
+    for wait in EARN_WAITS_S:
+        hour.world.clock.sleep(wait)
+        try:
+            intent = settled_earn(hour, intent)
+        except EngineError as error:
+            intent = intent.moved(Status.UNKNOWN, detail=str(error))
+        if not intent.open:
+            break
+    return intent

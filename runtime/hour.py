@@ -1,0 +1,173 @@
+"""The hour in progress: what the steps of a cycle share, and the few things they may do with it.
+
+A step reads the world, replaces `state` by a new value, and commits. Nothing else is shared and nothing is global. The
+exchange's clock rules: the local one is only a way to read it (`offset_ms`), so that a wrong machine clock can never
+move a fence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from runtime.config import Settings
+from runtime.domain.alerts import Alert, AlertKind, new_alert, observe, recovered
+from runtime.domain.decision import Decision, ExecutionPool, Gate, Plan
+from runtime.domain.documents import encode
+from runtime.domain.ladder import Resolution
+from runtime.domain.ledger import Entry
+from runtime.domain.market import Account, EarnPosition, Snapshot
+from runtime.domain.orders import Intent
+from runtime.domain.state import State
+from runtime.domain.tape import Tape
+from runtime.domain.valuation import Wallet, applied, wallet_of
+from runtime.errors import EngineError
+from runtime.ports import Changes, Control, CycleRecord, DailyCache, Held, Mode, World
+
+CYCLE_BUDGET_MS = 240_000
+LEASE_S = 420
+RECV_WINDOW_MS = 5_000
+BACK_END_MS = 10_000
+FENCE_SPARE_MS = 1_000
+SKEW_MAX_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class FirstWave:
+    """Clock, prices, account and Earn, read at once. `offset_ms` is the exchange's clock less the local one."""
+
+    offset_ms: int
+    priced_ms: int
+    prices: Mapping[str, Decimal]
+    account: Account
+    earn: Mapping[str, EarnPosition] | None
+    problems: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Hour:
+    """One cycle while it runs. Times are epoch ms; `deadline_ms` and `lease_ends_ms` are on the exchange's clock."""
+
+    settings: Settings
+    world: World
+    slot: str
+    held: Held
+    state: State
+    started_ms: int
+    cache: DailyCache = field(default_factory=DailyCache)
+    control: Control = field(default_factory=Control)
+    offset_ms: int = 0
+    deadline_ms: int = 0
+    lease_ends_ms: int = 0
+    wave: FirstWave | None = None
+    account: Account = field(default_factory=lambda: Account({}))
+    earn: Mapping[str, EarnPosition] | None = None
+    resolution: Resolution | None = None
+    snapshot: Snapshot | None = None
+    pool: ExecutionPool | None = None
+    decision: Decision | None = None
+    entries: tuple[Entry, ...] = ()
+    new_cache: DailyCache | None = None
+    tape: Tape = field(default_factory=Tape)
+    gates: list[Gate] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+    recovered: tuple[Intent, ...] = ()
+    alerts: list[Alert] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    sent: int = 0
+    status_told: str = ""
+
+    def now_ms(self) -> int:
+        """The exchange's clock."""
+        return self.world.clock.now_ms() + self.offset_ms
+
+    @property
+    def send_before_ms(self) -> int:
+        """The fence: no request of this run carries a later timestamp, so none can be accepted after the lease."""
+        return min(self.lease_ends_ms, self.deadline_ms) - RECV_WINDOW_MS - FENCE_SPARE_MS
+
+    @property
+    def wallet(self) -> Wallet:
+        """What may be spent right now."""
+        return wallet_of(self.state.ledger, self.account, self.earn)
+
+    @property
+    def prices(self) -> Mapping[str, Decimal]:
+        """The newest known prices: this hour's, or the last one's before the snapshot."""
+        return self.snapshot.prices if self.snapshot is not None else self.state.prices
+
+    @property
+    def wave_taken(self) -> FirstWave:
+        """The first reads, once they were made."""
+        if self.wave is None:
+            raise EngineError("the hour has no first reads yet")
+        return self.wave
+
+    @property
+    def decided(self) -> Decision:
+        """The decision, once it was made."""
+        if self.decision is None:
+            raise EngineError("the hour has no decision yet")
+        return self.decision
+
+    @property
+    def observed(self) -> Snapshot:
+        """The snapshot, once it was taken."""
+        if self.snapshot is None:
+            raise EngineError("the hour has no snapshot yet")
+        return self.snapshot
+
+    def commit(
+        self,
+        intents: tuple[Intent, ...] = (),
+        entries: tuple[Entry, ...] = (),
+        cycle: CycleRecord | None = None,
+        *,
+        release: bool = False,
+    ) -> None:
+        """Write the state and what goes with it in one atomic step under the lease."""
+        cache = self.new_cache if cycle is not None else None
+        self.held = self.world.store.commit(
+            self.held, Changes(self.state, intents, entries, cycle, cache, release=release)
+        )
+
+    def take(self, state: State, intents: Iterable[Intent] = (), entries: Iterable[Entry] = ()) -> None:
+        """Make `state` the hour's, with `intents` at their newest and the account moved by `entries`."""
+        newest = {intent.id: intent for intent in intents}
+        kept = [newest.pop(intent.id, intent) for intent in state.intents]
+        self.state = replace(state, intents=(*kept, *newest.values()))
+        self.account = applied(self.account, entries)
+
+    def note_plan(self, name: str, plan: Plan) -> None:
+        """Put a plan on the tape, and its gates with the hour's."""
+        self.tape.record(f"plan_{name}", encode(plan))
+        self.gates.extend(plan.gates)
+
+    def permit(self) -> Mode:
+        """What may be sent now: one read of lease and control. `LeaseLost` if the lease is gone."""
+        self.control = self.world.store.check(self.held)
+        return self.control.at(self.now_ms())
+
+    def tell(self, kind: AlertKind, subject: str = "", **facts: str) -> None:
+        """An event to tell once."""
+        self.alerts.append(new_alert(kind, self.slot, facts, subject=subject))
+
+    def lasting(self, kind: AlertKind, subject: str = "", **facts: str) -> None:
+        """A condition that lasts: told when it opens and then at growing intervals."""
+        name = f"{kind}:{subject}" if subject else kind.value
+        self.seen.add(name)
+        incidents, tell = observe(self.state.incidents, name, self.slot)
+        self.state = replace(self.state, incidents=incidents)
+        if tell:
+            count = incidents[name].count
+            self.alerts.append(new_alert(kind, self.slot, facts, subject=subject, count=count))
+
+    def close_incidents(self) -> None:
+        """Tell the end of every incident that this hour looked for and did not find."""
+        for name in tuple(self.state.incidents):
+            if name not in self.seen:
+                incidents, over = recovered(self.state.incidents, name)
+                self.state = replace(self.state, incidents=incidents)
+                if over is not None:
+                    self.tell(AlertKind.RECOVERED, name, what=name, cycles=str(over.count), since=over.opened)

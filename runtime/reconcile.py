@@ -1,0 +1,152 @@
+"""Reconcile: make the ledger equal the account, by evidence, before anything is decided.
+
+An hour without a difference asks for nothing. Where spot differs, the exchange's own records are asked for: deposits,
+withdrawals, rewards, and orders of that pair that carry no id of ours. While an order of a pair is unsettled, its
+assets are left alone: what it did is recovery's to book, not a flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from runtime.domain.alerts import AlertKind
+from runtime.domain.evidence import Flow, FlowKind
+from runtime.domain.ledger import Book, Entry, fees
+from runtime.domain.money import CASH, FUEL, ZERO, plain
+from runtime.domain.orders import Kind, Order, Side, id_prefix
+from runtime.domain.performance import linked, outside_value
+from runtime.domain.reconciliation import (
+    drift_after,
+    earn_difference,
+    fitted_positions,
+    fitting,
+    flow_entry,
+    interest_entry,
+    opening_entry,
+    seen_after,
+    spot_differences,
+    unexplained_entry,
+)
+from runtime.domain.slots import DAY_MS
+from runtime.domain.valuation import values_of
+from runtime.errors import Abort, EngineError
+from runtime.hour import Hour
+
+EVIDENCE_DAYS = 7
+
+
+def reconcile(hour: Hour) -> tuple[Entry, ...]:
+    """The entries that made the ledger equal the account this hour; nothing is written yet."""
+    entries = [*_opening(hour)]
+    if hour.earn is not None:
+        entries += _booked(hour, interest_entry(hour.state, hour.slot, hour.now_ms(), hour.earn))
+        position = hour.earn.get(CASH)
+        rewards = {CASH: position.rewards} if position else {}
+        hour.state = replace(hour.state, earn_rewards=rewards)
+    differences = _open_differences(hour)
+    if differences or hour.state.drift:
+        entries += _explained(hour, differences)
+        entries += _unexplained(hour)
+    hour.state = fitted_positions(hour.state)
+    if hour.state.drift:
+        listed = ", ".join(f"{plain(amount)} {asset}" for asset, amount in sorted(hour.state.drift.items()))
+        hour.lasting(AlertKind.DRIFT, drift=listed)
+    return tuple(entries)
+
+
+def link_performance(hour: Hour, entries: Sequence[Entry], prices: Mapping[str, Decimal]) -> None:
+    """Link the return index at this hour's equity; what came from outside is no performance."""
+    equity = sum(values_of(hour.wallet, prices).values(), ZERO)
+    flows = outside_value(entries, prices)
+    hour.state = replace(hour.state, performance=linked(hour.state.performance, equity, flows))
+
+
+def _booked(hour: Hour, entry: Entry | None) -> list[Entry]:
+    if entry is None:
+        return []
+    hour.state = replace(hour.state, ledger=hour.state.ledger.posted((entry,)))
+    return [entry]
+
+
+def _opening(hour: Hour) -> list[Entry]:
+    if hour.state.initialised_ms:
+        return []
+    if hour.earn is None:
+        raise Abort("first start: Earn cannot be read, so what is managed cannot be told; try again")
+    now_ms = hour.now_ms()
+    hour.state = replace(hour.state, initialised_ms=now_ms, reconciled_ms=now_ms)
+    return _booked(hour, opening_entry(hour.slot, now_ms, hour.account, hour.earn))
+
+
+def _unsettled_assets(hour: Hour) -> frozenset[str]:
+    assets: set[str] = set()
+    for intent in hour.state.open_intents:
+        assets |= {CASH} if intent.kind is not Kind.ORDER else {intent.symbol.removesuffix(CASH), CASH, FUEL}
+    return frozenset(assets)
+
+
+def _open_differences(hour: Hour) -> dict[str, Decimal]:
+    unsettled = _unsettled_assets(hour)
+    found = spot_differences(hour.state.ledger, hour.account)
+    return {asset: amount for asset, amount in found.items() if asset not in unsettled}
+
+
+def _explained(hour: Hour, differences: Mapping[str, Decimal]) -> list[Entry]:
+    flows = _evidence(hour, differences)
+    entries: list[Entry] = []
+    for asset in sorted({flow.asset for flow in flows}):
+        of_asset = [flow for flow in flows if flow.asset == asset]
+        for source, gap in (
+            (None, differences.get(asset, ZERO)),
+            (Book.UNEXPLAINED, hour.state.drift.get(asset, ZERO)),
+        ):
+            taken = fitting(gap, of_asset) if gap else ()
+            for flow in taken:
+                entries += _booked(hour, flow_entry(flow, hour.slot, hour.state.ledger, source))
+            of_asset = [flow for flow in of_asset if flow not in taken]
+            seen = seen_after(hour.state.flows_seen, taken, hour.now_ms())
+            hour.state = replace(hour.state, flows_seen=seen)
+    hour.state = replace(hour.state, drift=drift_after(hour.state.drift, entries))
+    return entries
+
+
+def _unexplained(hour: Hour) -> list[Entry]:
+    unsettled = _unsettled_assets(hour)
+    earn_off = ZERO if hour.earn is None or CASH in unsettled else earn_difference(hour.state.ledger, hour.earn)
+    spot = _open_differences(hour)
+    entries = _booked(hour, unexplained_entry(hour.slot, hour.now_ms(), spot, earn_off, hour.state.ledger))
+    hour.state = replace(hour.state, drift=drift_after(hour.state.drift, entries))
+    return entries
+
+
+def _evidence(hour: Hour, differences: Mapping[str, Decimal]) -> list[Flow]:
+    """Records not booked before, since the account was opened and at most `EVIDENCE_DAYS` back, oldest first."""
+    since = max(hour.state.initialised_ms, hour.now_ms() - EVIDENCE_DAYS * DAY_MS)
+    flows: list[Flow] = []
+    try:
+        flows += hour.world.exchange.flows(since)
+        for asset in sorted((differences.keys() | hour.state.drift.keys()) - {CASH}):
+            if asset + CASH in hour.observed.prices:
+                flows += _manual_trades(hour, asset + CASH, since)
+    except EngineError as error:
+        hour.problems["evidence"] = str(error)
+    return sorted((f for f in flows if f.id not in hour.state.flows_seen), key=lambda f: (f.time_ms, f.id))
+
+
+def _manual_trades(hour: Hour, symbol: str, since: int) -> list[Flow]:
+    exchange, prefix = hour.world.exchange, id_prefix(hour.settings.account)
+    orders = (o for o in exchange.orders_since(symbol, since) if not o.client_id.startswith(prefix) and o.executed_qty)
+    return [flow for order in orders for flow in _moves(exchange.with_fills(order))]
+
+
+def _moves(order: Order) -> list[Flow]:
+    """What a manual order moved, by asset: base, quote and fees."""
+    base, sign = order.symbol.removesuffix(CASH), 1 if order.side is Side.BUY else -1
+    moved = {base: sign * order.executed_qty, CASH: -sign * order.quote_qty}
+    for asset, paid in fees(order).items():
+        moved[asset] = moved.get(asset, ZERO) - paid
+    name = f"trade:{order.symbol}:{order.order_id}"
+    kind = FlowKind.MANUAL_TRADE
+    return [Flow(f"{name}:{asset}", kind, asset, amount, order.time_ms) for asset, amount in moved.items() if amount]

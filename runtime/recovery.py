@@ -1,0 +1,147 @@
+"""Recovery: settle what was left open, before anything new. It only settles; it never sends.
+
+Also used for the hour's own unclear sends: a dead hour and a lost answer are the same case. An intent is closed by
+evidence alone:
+
+    found       an order with its id, no older than the write-ahead: adopt it, with fills from the trades
+    absent      the fence has passed (nothing of it can arrive any more), two look-ups at least 2 s apart know nothing
+                of it, and the symbol's orders since the write-ahead lack it
+    otherwise   unknown: it blocks its own symbol and all buys until an hour can tell
+
+What turns out absent is closed as not placed; whether it is still wanted is the new decision's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from runtime.domain.booking import book_earn, book_order
+from runtime.domain.ledger import Entry
+from runtime.domain.orders import EarnRecord, Intent, Kind, Order, Status
+from runtime.errors import EngineError
+from runtime.hour import BACK_END_MS, RECV_WINDOW_MS, Hour
+
+LOOK_UPS_APART_S = 2.0
+ORDER_TIME_SPARE_MS = 1_000
+
+
+def recover(hour: Hour) -> None:
+    """Settle every open intent of earlier runs, in one commit."""
+    open_intents = hour.state.open_intents
+    if not open_intents:
+        return
+    hour.recovered = settle(hour, open_intents)
+    close(hour, hour.recovered)
+
+
+def close(hour: Hour, intents: Sequence[Intent]) -> None:
+    """Write settled intents and book what they did: one atomic commit for both."""
+    state, entries = hour.state, list[Entry]()
+    closed: list[Intent] = []
+    for intent in intents:
+        if intent.kind is Kind.ORDER:
+            state, booked = book_order(state, intent, hour.prices)
+            closed.append(intent)
+        else:
+            state, moved, booked = book_earn(state, intent, hour.now_ms())
+            closed.append(moved)
+        entries.extend(booked)
+    hour.take(state, closed, entries)
+    hour.commit(tuple(closed), tuple(entries))
+
+
+def settle(hour: Hour, intents: Sequence[Intent]) -> tuple[Intent, ...]:
+    """Each intent as far as the exchange can tell now; look-ups are shared in two rounds."""
+    first = [_looked_up(hour, intent) for intent in intents]
+    suspects = [i for i in first if i.status is Status.UNKNOWN and i.kind is Kind.ORDER and _fence_passed(hour, i)]
+    suspects = [i for i in suspects if i.order is None and i.detail == NOT_FOUND]
+    if not suspects:
+        return tuple(first)
+    hour.world.clock.sleep(LOOK_UPS_APART_S)
+    second = {intent.id: _proved_absent(hour, intent) for intent in suspects}
+    return tuple(second.get(intent.id, intent) for intent in first)
+
+
+NOT_FOUND = "not found yet"
+
+
+def fence_ms(intent: Intent) -> int:
+    """When nothing of the intent can arrive any more (exchange clock): its last possible timestamp, the window in
+    which that is accepted, and what the back end may still take.
+    """
+    return (intent.sent_ms or intent.send_before_ms) + RECV_WINDOW_MS + BACK_END_MS
+
+
+def _fence_passed(hour: Hour, intent: Intent) -> bool:
+    return hour.now_ms() > fence_ms(intent)
+
+
+def _looked_up(hour: Hour, intent: Intent) -> Intent:
+    try:
+        return _settled_order(hour, intent) if intent.kind is Kind.ORDER else settled_earn(hour, intent)
+    except EngineError as error:
+        return intent.moved(Status.UNKNOWN, detail=str(error))
+
+
+def _settled_order(hour: Hour, intent: Intent) -> Intent:
+    order = hour.world.exchange.find_order(intent.symbol, intent.id)
+    if order is None or not _ours(intent, order):
+        return intent.moved(Status.UNKNOWN, detail=NOT_FOUND)
+    return adopted(hour, intent, order)
+
+
+def _ours(intent: Intent, order: Order) -> bool:
+    """An id may be used again once its order is closed, so an older order with this id is another one."""
+    return order.time_ms >= intent.recorded_ms - ORDER_TIME_SPARE_MS and order.side is intent.side
+
+
+def adopted(hour: Hour, intent: Intent, order: Order) -> Intent:
+    """The intent with the order that was found for it; done once the order is finished and its fills are complete."""
+    if not order.fills_complete:
+        order = hour.world.exchange.with_fills(order)
+    if order.finished and order.fills_complete:
+        return intent.moved(Status.DONE, detail=order.status, order=order)
+    return intent.moved(Status.UNKNOWN, detail=f"{order.status}, fills incomplete", order=order)
+
+
+def _proved_absent(hour: Hour, intent: Intent) -> Intent:
+    try:
+        again = _settled_order(hour, intent)
+        if again.detail != NOT_FOUND:
+            return again
+        orders = hour.world.exchange.orders_since(intent.symbol, intent.recorded_ms - ORDER_TIME_SPARE_MS)
+    except EngineError as error:
+        return intent.moved(Status.UNKNOWN, detail=str(error))
+    found = next((order for order in orders if order.client_id == intent.id and _ours(intent, order)), None)
+    if found is not None:
+        return adopted(hour, intent, found)
+    return intent.moved(Status.ABSENT, detail="not placed: proved absent after its fence")
+
+
+def settled_earn(hour: Hour, intent: Intent) -> Intent:
+    """An Earn move as its records show it; never repeated, only found, failed, waiting, or absent.
+
+    Known by the id that the exchange gave it, or else by being newer than the write-ahead with exactly its amount.
+    """
+    since = intent.recorded_ms - ORDER_TIME_SPARE_MS
+    records = hour.world.exchange.earn_records(intent.kind, intent.symbol, since)
+    record = _record_of(intent, records)
+    if record is None:
+        if intent.before.get("move_id") or not _fence_passed(hour, intent):
+            return intent.moved(Status.UNKNOWN, detail=NOT_FOUND)
+        return intent.moved(Status.ABSENT, detail="no record of it after its fence")
+    known = replace(intent, before={**intent.before, "move_id": str(record.move_id)})
+    if record.failed:
+        return known.moved(Status.REFUSED, detail="failed at the exchange")
+    if record.settled:
+        return known.moved(Status.DONE, detail="settled")
+    return known.moved(Status.UNKNOWN, detail="accepted, not credited yet")
+
+
+def _record_of(intent: Intent, records: Sequence[EarnRecord]) -> EarnRecord | None:
+    known = intent.before.get("move_id")
+    if known:
+        return next((record for record in records if str(record.move_id) == known), None)
+    same = (r for r in records if r.amount == intent.quantity and r.time_ms >= intent.recorded_ms - ORDER_TIME_SPARE_MS)
+    return next(same, None)

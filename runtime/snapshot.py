@@ -1,0 +1,211 @@
+"""The snapshot: everything the hour sees, with the fewest calls, checked before anything trusts it.
+
+Two waves after the state is loaded. The first asks for what needs no knowledge (clock, all prices, account, Earn); the
+second for what follows from it (pairs and candles of the symbols that are in play). Daily candles live in the cache:
+each UTC day asks once a symbol, from the newest cached day on, which fetches that day again and shows a revision.
+What could not be read is absent and named; only the account, all prices and the clock stop the hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import cast
+
+from runtime.domain.alerts import AlertKind
+from runtime.domain.instruments import Instrument
+from runtime.domain.market import (
+    Account,
+    Candle,
+    DailyMarket,
+    DailySeries,
+    EarnPosition,
+    Snapshot,
+    closed_high,
+    closed_series,
+    extended_series,
+)
+from runtime.domain.money import CASH, CORE, FUEL
+from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
+from runtime.errors import BadSeries, ClockSkewed, EngineError, Unavailable
+from runtime.hour import SKEW_MAX_MS, FirstWave, Hour
+from runtime.ports import DailyCache, World
+
+CORE_DAYS = 700
+POOL_DAYS = 400
+INSTRUMENTS_MAX_AGE_MS = 6 * HOUR_MS
+HIGHS_MAX_HOURS = 999
+
+
+def account_calls(world: World) -> dict[str, Callable[[], object]]:
+    """The first wave's calls, to be gathered with whatever else the hour asks for at that moment."""
+    return {
+        "clock": lambda: _offset(world),
+        "prices": world.market.prices,
+        "account": world.exchange.account,
+        "earn": world.exchange.earn_positions,
+    }
+
+
+def _offset(world: World) -> int:
+    """Exchange clock - local clock, by the middle of the round trip."""
+    before = world.clock.now_ms()
+    server = world.market.server_time_ms()
+    return server - (before + world.clock.now_ms()) // 2
+
+
+def first_wave(world: World, answers: Mapping[str, object]) -> FirstWave:
+    """The first wave's answers, checked; `Abort` when the clock, the prices or the account cannot be trusted."""
+    offset = cast("int", needed(answers, "clock"))
+    if abs(offset) > SKEW_MAX_MS:
+        raise ClockSkewed(f"clock: this machine and the exchange differ by {offset} ms, the limit is {SKEW_MAX_MS} ms")
+    world.exchange.sync_clock(offset)
+    prices = cast("Mapping[str, Decimal]", needed(answers, "prices"))
+    if not prices:
+        raise Unavailable("prices", "the exchange answered with none")
+    earn = answers["earn"]
+    problems = {"earn": str(earn)} if isinstance(earn, Exception) else {}
+    positions = None if isinstance(earn, Exception) else cast("Mapping[str, EarnPosition]", earn)
+    priced_ms = world.clock.now_ms() + offset
+    return FirstWave(offset, priced_ms, prices, cast("Account", needed(answers, "account")), positions, problems)
+
+
+def needed(answers: Mapping[str, object], name: str) -> object:
+    """The answer of that name; its error, if it was one, ends the hour."""
+    answer = answers[name]
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def take_snapshot(hour: Hour, pool: Sequence[str]) -> Snapshot:
+    """The second wave, and the snapshot of both. Updates the hour's candle cache."""
+    wave = hour.wave_taken
+    symbols = _in_play(hour, wave, pool)
+    now_ms = hour.now_ms()
+    calls = _second_wave(hour, symbols, now_ms)
+    answers = hour.world.gather(calls) if calls else {}
+    instruments = _instruments(hour, answers)
+    daily, cache = _daily(hour, symbols, answers, now_ms)
+    if answers:
+        hour.new_cache = DailyCache(cache, *instruments)
+    snapshot = Snapshot(
+        slot=hour.slot,
+        now_ms=now_ms,
+        priced_ms=wave.priced_ms,
+        skew_ms=wave.offset_ms,
+        account=wave.account,
+        prices={symbol: price for symbol, price in wave.prices.items() if symbol in symbols},
+        instruments={s: i for s, i in instruments[0].items() if s in symbols},
+        daily=daily,
+        earn=wave.earn,
+        highs=_highs(hour, answers, now_ms),
+        facts=hour.world.facts,
+        control=hour.control.at(now_ms).value,
+        control_ms=hour.control.when_ms,
+        problems={**wave.problems, **hour.problems},
+    )
+    hour.snapshot = snapshot
+    return snapshot
+
+
+def held_pairs(hour: Hour) -> tuple[str, ...]:
+    """Pairs of the managed trend holdings that were worth watching last hour, and of every open position."""
+    return tuple(sorted((hour.state.memory.holdings.keys() | hour.state.positions.keys()) - {CORE + CASH, FUEL + CASH}))
+
+
+def _in_play(hour: Hour, wave: FirstWave, pool: Sequence[str]) -> tuple[str, ...]:
+    owned = (asset + CASH for asset in hour.wallet.quantities if asset != CASH)
+    wanted = dict.fromkeys((CORE + CASH, FUEL + CASH, *pool, *held_pairs(hour), *sorted(owned)))
+    return tuple(symbol for symbol in wanted if symbol in wave.prices)
+
+
+def _second_wave(hour: Hour, symbols: Sequence[str], now_ms: int) -> dict[str, Callable[[], object]]:
+    market = hour.world.market
+    calls: dict[str, Callable[[], object]] = {}
+    fresh = now_ms - hour.cache.instruments_ms < INSTRUMENTS_MAX_AGE_MS
+    if not fresh or any(symbol not in hour.cache.instruments for symbol in symbols):
+        calls["instruments"] = partial(market.instruments, symbols)
+    for symbol in symbols:
+        start_ms, limit = _missing_days(hour.cache.series.get(symbol), symbol, now_ms)
+        if limit and symbol != FUEL + CASH and hour.world.facts is None:
+            calls[f"1d {symbol}"] = partial(market.candles, symbol, "1d", start_ms, limit)
+    for symbol in held_pairs(hour):
+        position = hour.state.positions.get(symbol)
+        if position is not None and symbol in symbols:
+            entry_ms = position.opened_ms - position.opened_ms % HOUR_MS
+            since = max(entry_ms, now_ms - now_ms % HOUR_MS - HIGHS_MAX_HOURS * HOUR_MS)
+            calls[f"1h {symbol}"] = partial(market.candles, symbol, "1h", since, 1000)
+    return calls
+
+
+def _missing_days(cached: DailySeries | None, symbol: str, now_ms: int) -> tuple[int | None, int]:
+    """(start, limit) of the daily candles to ask for; limit 0 = the cache has yesterday."""
+    want = CORE_DAYS if symbol == CORE + CASH else POOL_DAYS
+    yesterday_ms = day_start_ms(date_at(now_ms)) - DAY_MS
+    if cached is None:
+        return None, want + 1
+    missing = (yesterday_ms - cached.last_open_ms) // DAY_MS
+    if missing <= 0:
+        return None, 0
+    return (cached.last_open_ms, int(missing) + 2) if missing < want else (None, want + 1)
+
+
+def _instruments(hour: Hour, answers: Mapping[str, object]) -> tuple[Mapping[str, Instrument], int]:
+    """The pairs, and when they were read; the cached ones where the exchange did not answer."""
+    answer = answers.get("instruments")
+    if isinstance(answer, Exception):
+        hour.problems["instruments"] = str(answer)
+    if answer is None or isinstance(answer, Exception):
+        return hour.cache.instruments, hour.cache.instruments_ms
+    read_ms, instruments = cast("tuple[int, Mapping[str, Instrument]]", answer)
+    return instruments, read_ms
+
+
+def _daily(
+    hour: Hour, symbols: Sequence[str], answers: Mapping[str, object], now_ms: int
+) -> tuple[DailyMarket, dict[str, DailySeries]]:
+    cache = dict(hour.cache.series)
+    refused: dict[str, str] = {}
+    for symbol in symbols:
+        answer = answers.get(f"1d {symbol}")
+        if isinstance(answer, Exception):
+            refused[symbol] = str(answer)
+        elif isinstance(answer, Sequence):
+            try:
+                cache[symbol] = _merged(hour, symbol, answer, now_ms)
+            except BadSeries as error:
+                refused[symbol] = str(error)
+                cache.pop(symbol, None)
+    series = {symbol: cache[symbol] for symbol in symbols if symbol in cache and symbol not in refused}
+    return DailyMarket(date_at(now_ms), series, refused), cache
+
+
+def _merged(hour: Hour, symbol: str, candles: Sequence[Candle], now_ms: int) -> DailySeries:
+    fetched = closed_series(symbol, candles, now_ms)
+    cached = hour.cache.series.get(symbol)
+    if cached is None or fetched.first_open_ms <= cached.first_open_ms:
+        return fetched
+    if fetched.first_open_ms > cached.last_open_ms + DAY_MS:
+        raise BadSeries(f"{symbol} candles", fetched.first_open_ms, "do not continue the cached ones: fetched anew")
+    merged, revised = extended_series(cached, fetched, CORE_DAYS if symbol == CORE + CASH else POOL_DAYS)
+    for day, change in revised.items():
+        hour.tell(AlertKind.CANDLE_REVISED, f"{symbol}:{day}", symbol=symbol, day=day, change=change)
+    return merged
+
+
+def _highs(hour: Hour, answers: Mapping[str, object], now_ms: int) -> dict[str, Decimal]:
+    highs: dict[str, Decimal] = {}
+    for symbol, position in hour.state.positions.items():
+        answer = answers.get(f"1h {symbol}")
+        try:
+            if isinstance(answer, Exception):
+                raise answer
+            if isinstance(answer, Sequence):
+                entry_ms = position.opened_ms - position.opened_ms % HOUR_MS
+                high = closed_high(symbol, answer, entry_ms, now_ms)
+                highs |= {symbol: high} if high is not None else {}
+        except EngineError as error:
+            hour.problems[f"highs {symbol}"] = str(error)
+    return highs
