@@ -36,11 +36,15 @@ def clock() -> SimulatedClock:
 
 
 def a_bot(server: TelegramServer) -> Bot:
-    return Bot(TOKEN, CHAT, server.url, timeouts=(1, 0.3), total_s=20)
+    return Bot(TOKEN, CHAT, server.url, timeouts=(5, 10), total_s=20)
 
 
 def an_alerter(server: TelegramServer, clock: Clock) -> TelegramAlerter:
     return TelegramAlerter(a_bot(server), Language.EN, clock)
+
+
+def an_impatient_one(server: TelegramServer, clock: Clock) -> TelegramAlerter:
+    return TelegramAlerter(replace(a_bot(server), timeouts=(5, 0.2)), Language.EN, clock)
 
 
 def many(count: int, length: int = 500) -> list[Alert]:
@@ -115,6 +119,24 @@ def test_a_longer_second_or_senseless_pause_leaves_it_to_a_later_cycle(
     assert server.messages == []
 
 
+def test_one_wait_is_all_a_delivery_spends_on_pauses(server: TelegramServer, clock: SimulatedClock) -> None:
+    server.faults = [Fault("pause", 3), None, Fault("pause", 3)]
+    receipts = an_alerter(server, clock).deliver(many(12))
+    assert receipts[0].delivered
+    assert not receipts[-1].delivered
+    assert clock.monotonic() == 3 + BETWEEN_MESSAGES_S
+
+
+def test_an_alert_is_delivered_only_when_all_of_its_pages_are(server: TelegramServer, clock: SimulatedClock) -> None:
+    server.faults = [Fault("refuse"), Fault("refuse")]
+    receipts = an_alerter(server, clock).deliver(many(12))
+    [second] = server.messages
+    cut = next(at for at, receipt in enumerate(receipts) if receipt.delivered)
+    assert second["seen"].count("Unexpected error") == len(receipts) - cut
+    assert [receipt.delivered for receipt in receipts] == [False] * cut + [True] * (len(receipts) - cut)
+    assert not second["seen"].startswith("Unexpected error"), "the page before it ended inside an alert"
+
+
 @pytest.mark.parametrize("fault", [Fault("gateway"), Fault("gateway", status=200), Fault("gateway", status=403),
                                    Fault("garbage"), Fault("redirect"), Fault("cut")])  # fmt: skip
 def test_what_is_no_answer_of_the_bot_api_is_tried_by_a_later_cycle(
@@ -133,9 +155,8 @@ def test_a_message_whose_answer_never_came_is_tried_again_and_may_be_told_twice(
     server: TelegramServer, clock: SimulatedClock
 ) -> None:
     server.faults = [Fault("silent")]
-    alerter = an_alerter(server, clock)
-    assert [r.delivered for r in alerter.deliver([TRADE])] == [False]
-    assert [r.delivered for r in alerter.deliver([TRADE])] == [True]
+    assert [r.delivered for r in an_impatient_one(server, clock).deliver([TRADE])] == [False]
+    assert [r.delivered for r in an_alerter(server, clock).deliver([TRADE])] == [True]
     assert len(server.messages) == 2
     assert all(SLOT in message["seen"] for message in server.messages), "the hour shows that it is the same"
 
@@ -200,7 +221,7 @@ def test_a_chat_that_moves_in_circles_ends(server: TelegramServer, clock: Simula
     server.moved = {CHAT: -2, "-2": -1001}
     [receipt] = an_alerter(server, clock).deliver([TRADE])
     assert not receipt.delivered
-    assert len(server.calls) <= 4
+    assert len(server.calls) <= 3
 
 
 def test_nobody_listening_is_no_error(clock: SimulatedClock) -> None:
@@ -259,7 +280,7 @@ def test_the_token_is_in_no_receipt_no_log_and_no_output(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    alerter = an_alerter(server, clock)
+    alerter = (an_impatient_one if fault.kind == "silent" else an_alerter)(server, clock)
     server.faults = [fault, fault, fault, fault]
     told = [repr(alerter.deliver([TRADE, BREAKER])), repr(alerter.probe()), repr(alerter), repr(a_bot(server))]
     told += [caplog.text, *(str(record.__dict__) for record in caplog.records), *capfd.readouterr()]

@@ -70,7 +70,8 @@ def test_machine_names_are_worded_in_the_language() -> None:
 
 def test_a_hostile_value_stays_text_on_one_line_and_is_shortened() -> None:
     hostile = '</b><a href="tg://x">click</a>\n\nAll is well\u202e\x00\ud800' + "x" * 5000
-    html = digest([an_alert(why=hostile)], Language.EN)
+    html = digest([an_alert(why=hostile), Alert("1", "<b>&kind", Severity.INFO, "<slot>")], Language.EN)
+    assert "<b>&kind · <slot>" in parse_html(html)
     assert "<a" not in html
     assert "\nAll is well" not in html
     assert '</b><a href="tg://x">click</a> All is well' in parse_html(html)

@@ -65,7 +65,7 @@ def _escape(piece: str) -> str:
 
 @dataclass(frozen=True)
 class Fault:
-    """What the next call meets: `kind` is pause, gateway, silent (delivered), drip, garbage, redirect or cut."""
+    """What a call meets: `kind` is pause, gateway, silent (delivered), drip, refuse, garbage, redirect or cut."""
 
     kind: str
     value: int = 0
@@ -192,12 +192,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(*telegram.answer(method, given))
 
     def _fail(self, fault: Fault, method: str, given: dict[str, Any]) -> None:
-        self.close_connection = True
+        self.close_connection = fault.kind != "redirect"
         if fault.kind == "silent":
             self.telegram.answer(method, given)
             self.telegram.released.wait(30)
         elif fault.kind == "drip":
             self._drip()
+        elif fault.kind == "refuse":
+            self._reply(*error(400, "Bad Request: something else"))
         elif fault.kind == "redirect":
             self.send_response(302)
             self.send_header("Location", f"{self.telegram.url}/elsewhere{self.path}")
