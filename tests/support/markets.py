@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from runtime.domain.instruments import Instrument, LotRule
 from runtime.domain.market import Candle
-from runtime.errors import Rejected
+from runtime.errors import Rejected, Unavailable
 from runtime.ports import Clock
 
 
@@ -21,7 +21,7 @@ def pair(symbol: str, step: str = "0.0001", least: str = "5") -> Instrument:
 
 
 class TableMarket:
-    """The port `MarketData` over tables that a test may change while it runs."""
+    """The port `MarketData` over tables that a test may change while it runs; `failing` says why prices fail."""
 
     def __init__(
         self,
@@ -34,11 +34,14 @@ class TableMarket:
         self.table = {symbol: Decimal(price) for symbol, price in prices.items()}
         self.pairs = {symbol: pair(symbol) for symbol in prices} | dict(instruments or {})
         self.series = dict(candles or {})
+        self.failing = ""
 
     def server_time_ms(self) -> int:
         return self._clock.now_ms()
 
     def prices(self) -> Mapping[str, Decimal]:
+        if self.failing:
+            raise Unavailable("prices", self.failing)
         return self.table
 
     def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:

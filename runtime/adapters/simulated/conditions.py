@@ -47,12 +47,12 @@ class EarnTerms:
     """Flexible products, one for each asset of `apr` (a fraction a year), under the id `<ASSET>001`.
 
     `redeem_s` and `subscribe_s` are seconds until a move is credited, None = never. `quota` is what one account may
-    hold of a product, None = no bound. `night_closed`: no redemption from 23:50 to 00:10 UTC.
+    hold of a product. `night_closed`: no redemption from 23:50 to 00:10 UTC.
     """
 
     apr: Mapping[str, Decimal] = field(default_factory=lambda: {"USDT": Decimal("0.05")})
     min_purchase: Decimal = Decimal("0.01")
-    quota: Decimal | None = None
+    quota: Decimal = Decimal(10_000_000)
     redeem_s: int | None = 0
     subscribe_s: int | None = 0
     sold_out: frozenset[str] = frozenset()

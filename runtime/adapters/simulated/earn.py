@@ -84,18 +84,15 @@ class EarnDesk:
             raise ApiError(-6004, "Product not in purchase status")
         if amount < terms.min_purchase:
             raise ApiError(-6005, "Smaller than min purchase limit")
-        quota = self.left_quota(asset, terms, now_ms)
-        if quota is not None and amount > quota:
+        if amount > self.left_quota(asset, terms, now_ms):
             raise ApiError(-6011, "Exceeding the maximum num allowed to purchase per user")
         if amount > self._books.free(asset):
             raise ApiError(-6012, "Balance not enough")
         self._books.add(asset, -amount, now_ms)
         return self._record(Kind.SUBSCRIBE, asset, amount, now_ms, terms.subscribe_s)
 
-    def left_quota(self, asset: str, terms: EarnTerms, now_ms: int) -> Decimal | None:
-        """What this account may still subscribe, moves on their way included; None where there is no quota."""
-        if terms.quota is None:
-            return None
+    def left_quota(self, asset: str, terms: EarnTerms, now_ms: int) -> Decimal:
+        """What this account may still subscribe, moves on their way included."""
         held = self.position(asset, terms, now_ms)
         coming = sum((m.amount for m in self._open if m.kind is Kind.SUBSCRIBE and m.asset == asset), ZERO)
         return max(ZERO, terms.quota - coming - (held.amount if held else ZERO))

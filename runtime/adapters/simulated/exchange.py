@@ -61,21 +61,11 @@ class SimulatedExchange:
         return self._read(Call("GET /api/v3/ticker/price"), self.venue.market.prices)
 
     def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
-        def work() -> tuple[int, Mapping[str, Instrument]]:
-            found = self.venue.public(lambda: self.venue.market.instruments(symbols))[1]
-            changed = self.venue.orders.statuses
-            if changed:
-                found = {s: replace(i, status=changed.get(s, i.status)) for s, i in found.items()}
-            return self.venue.now_ms(), found
-
-        return self._read(Call("GET /api/v3/exchangeInfo"), work)
+        venue = self.venue
+        return self._read(Call("GET /api/v3/exchangeInfo"), lambda: (venue.now_ms(), venue.instruments(symbols)))
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
-        market = self.venue.market
-        return self._read(
-            Call("GET /api/v3/klines"),
-            lambda: self.venue.public(lambda: market.candles(symbol, interval, start_ms, limit)),
-        )
+        return self._read(Call("GET /api/v3/klines"), lambda: self.venue.candles(symbol, interval, start_ms, limit))
 
     def sync_clock(self, offset_ms: int) -> None:
         self._offset_ms = offset_ms
@@ -86,19 +76,16 @@ class SimulatedExchange:
     def earn_positions(self) -> Mapping[str, EarnPosition]:
         def work() -> Mapping[str, EarnPosition]:
             venue, terms = self.venue, self.venue.conditions.earn
-            now_ms, lag_ms = venue.now_ms(), venue.conditions.delays.balances_ms
-            held = {a: venue.earn.position(a, terms, now_ms, lag_ms) for a in venue.books.holdings}
             return {
-                asset: EarnPosition(
-                    asset=asset,
-                    product_id=product_id(asset),
+                holding.asset: EarnPosition(
+                    asset=holding.asset,
+                    product_id=product_id(holding.asset),
                     total=holding.amount,
                     rewards=holding.rewards,
-                    can_redeem=asset not in terms.redeem_closed,
+                    can_redeem=holding.asset not in terms.redeem_closed,
                     auto_subscribe=holding.auto_subscribe,
                 )
-                for asset, holding in held.items()
-                if holding is not None
+                for holding in venue.positions()
             }
 
         return self._signed(Call(f"GET {EARN}/position"), work)
@@ -130,11 +117,10 @@ class SimulatedExchange:
 
     def earn_records(self, kind: Kind, asset: str, since_ms: int) -> Sequence[EarnRecord]:
         def work() -> Sequence[EarnRecord]:
-            until_ms = self.venue.now_ms() - self.venue.conditions.delays.records_ms
             return [
                 EarnRecord(m.move_id, m.kind, m.asset, m.amount, m.time_ms, m.settled)
-                for m in self.venue.books.moves
-                if m.kind is kind and m.asset == asset and since_ms <= m.time_ms <= until_ms
+                for m in self.venue.recorded(self.venue.books.moves)
+                if m.kind is kind and m.asset == asset and m.time_ms >= since_ms
             ]
 
         return self._signed(Call(f"GET {EARN}/history/{_RECORDS[kind]}"), work)
@@ -212,17 +198,15 @@ class SimulatedExchange:
 
     def _transfers(self, sign: int) -> list[Flow]:
         kind = FLOW_KINDS[0] if sign > 0 else FLOW_KINDS[1]
-        until_ms = self.venue.now_ms() - self.venue.conditions.delays.records_ms
         return [
-            Flow(f"{kind}:{t.id}", kind, t.asset, t.amount, t.time_ms)
-            for t in self.venue.books.transfers
-            if t.amount * sign > 0 and t.time_ms <= until_ms
+            Flow(f"{kind}:{t.id}", kind, t.asset, t.amount, t.time_ms if sign > 0 else t.time_ms // 1000 * 1000)
+            for t in self.venue.recorded(self.venue.books.transfers)
+            if t.amount * sign > 0
         ]
 
     def _bonuses(self) -> list[Flow]:
-        until_ms = self.venue.now_ms() - self.venue.conditions.delays.records_ms
         return [
             Flow(f"reward:{r.asset}:{r.time_ms}", FLOW_KINDS[2], r.asset, r.amount, r.time_ms)
-            for r in self.venue.books.rewards
-            if r.kind == BONUS and r.time_ms <= until_ms
+            for r in self.venue.recorded(self.venue.books.rewards)
+            if r.kind == BONUS
         ]

@@ -49,8 +49,7 @@ class OrderDesk:
             found = self._market.instruments([symbol])[1][symbol]
         except Rejected as error:
             raise ApiError(error.code, error.message) from None
-        status = self.statuses.get(symbol)
-        return replace(found, status=status) if status else found
+        return replace(found, status=self.statuses[symbol]) if symbol in self.statuses else found
 
     def price(self, symbol: str) -> Decimal:
         """The market's price of a pair; `Market is closed.` where it has none."""

@@ -9,26 +9,28 @@ Order of checks: rate limit → key → timestamp → signature → parameters �
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from threading import RLock
 from typing import TypeVar
 
-from runtime.adapters.simulated.books import Books, Draft, EarnMove, Late, OrderRow, Place
+from runtime.adapters.simulated.books import Books, Draft, EarnMove, Holding, Late, OrderRow, Place, Reward, Transfer
 from runtime.adapters.simulated.conditions import Conditions, Costs, Effect, Fault
 from runtime.adapters.simulated.earn import EarnDesk
 from runtime.adapters.simulated.meter import FREE_WHEN_ACCEPTED, WEIGHTS, Meter
 from runtime.adapters.simulated.orders import OrderDesk
 from runtime.adapters.simulated.refusals import ApiError
-from runtime.domain.market import Balance
+from runtime.domain.instruments import Instrument
+from runtime.domain.market import Balance, Candle
 from runtime.domain.money import ZERO, Dec
 from runtime.domain.orders import Kind
 from runtime.errors import EngineError, Rejected
 from runtime.ports import Clock, MarketData
 
 T = TypeVar("T")
+R = TypeVar("R", EarnMove, Reward, Transfer)
 EarnAsk = tuple[Kind, str, Dec]
 """An Earn move as asked for: kind, product id, amount; an amount of 0 in a redemption means all."""
 
@@ -159,6 +161,17 @@ class Venue:
                 shown[movement.asset] = Balance(max(ZERO, balance.free - movement.amount), balance.locked)
         return {asset: balance for asset, balance in shown.items() if balance.free or balance.locked}
 
+    def positions(self) -> list[Holding]:
+        """Earn positions that are not empty, as they were `delays.balances_ms` ago."""
+        terms, lag_ms = self._conditions.earn, self._conditions.delays.balances_ms
+        found = (self.earn.position(asset, terms, self.now_ms(), lag_ms) for asset in self.books.holdings)
+        return [holding for holding in found if holding is not None]
+
+    def recorded(self, rows: Sequence[R]) -> list[R]:
+        """The rows of a history that it shows yet."""
+        until_ms = self.now_ms() - self._conditions.delays.records_ms
+        return [row for row in rows if row.time_ms <= until_ms]
+
     def visible_row(self, row: OrderRow) -> bool:
         """Whether histories of orders and trades show this order yet."""
         return row.update_ms + self._conditions.delays.history_ms <= self.now_ms()
@@ -175,12 +188,17 @@ class Venue:
             raise ApiError(-1121, "Invalid symbol.")
         return price
 
-    def public(self, read: Callable[[], T]) -> T:
-        """A read of the market; its refusals become `ApiError`."""
-        try:
-            return read()
-        except Rejected as error:
-            raise ApiError(error.code, error.message) from None
+    def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
+        """The named pairs as they are now; −1121 if one is unknown."""
+        with _refusing():
+            found = self.market.instruments(symbols)[1]
+        changed = self.orders.statuses
+        return {s: replace(i, status=changed[s]) if s in changed else i for s, i in found.items()}
+
+    def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
+        """The market's candles; −1121 for an unknown pair."""
+        with _refusing():
+            return self.market.candles(symbol, interval, start_ms, limit)
 
     def changed(self) -> None:
         """Save the books, where somebody asked for it."""
@@ -212,3 +230,12 @@ class Venue:
     def _wait(self, ms: int) -> None:
         if ms:
             self._clock.sleep(ms / 1000)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """The market's own refusals, as Binance would word them."""
+    try:
+        yield
+    except Rejected as error:
+        raise ApiError(error.code, error.message) from None
