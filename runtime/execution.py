@@ -16,7 +16,7 @@ from runtime.domain.alerts import AlertKind
 from runtime.domain.decision import Gate, PlannedOrder
 from runtime.domain.ledger import fees
 from runtime.domain.money import CASH, ZERO, plain
-from runtime.domain.orders import Intent, Kind, Leg, Order, Refused, Side, Sleeve, Status, client_id
+from runtime.domain.orders import Intent, Kind, Leg, Order, Refused, Side, Sleeve, Status, Suppressed, client_id
 from runtime.domain.slots import minute_text
 from runtime.domain.state import Dependency
 from runtime.errors import EngineError
@@ -117,7 +117,8 @@ def _send(hour: Hour, intent: Intent, stamp_ms: int) -> Intent:
     if isinstance(outcome, Refused):
         _note_refusal(hour, outcome)
         return intent.moved(Status.REFUSED, detail=f"{outcome.code} {outcome.message}")
-    return intent.moved(Status.UNKNOWN, detail=outcome.why)
+    status = Status.ABSENT if isinstance(outcome, Suppressed) else Status.UNKNOWN
+    return intent.moved(status, detail=outcome.why)
 
 
 def _adopt(hour: Hour, intent: Intent, order: Order) -> Intent:
@@ -203,6 +204,8 @@ def move_cash(hour: Hour, kind: Kind, amount: Decimal) -> Intent | None:
         _note_refusal(hour, outcome)
         intent = intent.moved(Status.REFUSED, detail=f"{outcome.code} {outcome.message}")
         hour.lasting(AlertKind.EARN_FAILED, move=kind.value, amount=plain(amount), asset=CASH, why=intent.detail)
+    elif isinstance(outcome, Suppressed):
+        intent = intent.moved(Status.ABSENT, detail=outcome.why)
     else:
         move_id = getattr(outcome, "move_id", None)
         if move_id is not None:

@@ -130,7 +130,14 @@ class Unknown:
     why: str
 
 
-Outcome = Order | Refused | Unknown
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Nothing was sent, on purpose: a dry run holds back every side effect."""
+
+    why: str
+
+
+Outcome = Order | Refused | Unknown | Suppressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,7 @@ class EarnDone:
     move_id: int
 
 
-EarnOutcome = EarnDone | Refused | Unknown
+EarnOutcome = EarnDone | Refused | Unknown | Suppressed
 
 
 @dataclass(frozen=True, slots=True)

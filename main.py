@@ -1,0 +1,32 @@
+"""One hour: read the settings, wire the world, run the cycle, say in one line how it ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from runtime.command import arguments, bad_settings, shown, unexpected
+from runtime.config import read_settings
+from runtime.cycle import run_cycle
+from runtime.doctor import examine
+from runtime.errors import SettingsError
+from runtime.wiring import wired
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one hour (or, with --validate-only, prove that one could run); returns the exit code."""
+    given = arguments(argv)
+    try:
+        settings = read_settings(given.overrides)
+        with wired(settings, given.write) as wiring:
+            if settings.validate_only:
+                return examine(wiring.settings, wiring.world, given)
+            return shown(run_cycle(wiring.settings, wiring.strategy, wiring.world), given, settings.language)
+    except SettingsError as error:
+        return bad_settings(error, given)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: an hour must always end with its exit line
+        return unexpected(error, given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

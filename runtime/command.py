@@ -1,0 +1,96 @@
+"""The command line of an hour: its arguments, what it prints, and the one JSON line that it ends with."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from runtime.domain.report import CycleStatus, Report, to_document
+from runtime.domain.report_text import render_text
+from runtime.domain.texts import Language
+from runtime.errors import EngineError, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What the command line asked for; `overrides` are settings by field."""
+
+    overrides: Mapping[str, object]
+    json_only: bool
+
+    def write(self, text: str) -> None:
+        """Print for people; silent with --json."""
+        if not self.json_only:
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def arguments(argv: Sequence[str] | None) -> Arguments:
+    """Parse the command line; exits with 2 and its usage where it is wrong."""
+    parser = argparse.ArgumentParser(
+        description="Run one hour of the engine.",
+        epilog="Exit codes: 0 done (also: lease held, slot done) · 1 unexpected error · 2 bad settings · "
+        "3 aborted before trading · 4 finished with failed or unknown orders",
+    )
+    parser.add_argument("--mode", choices=["paper", "dry_run", "live"], help="default: ENGINE_MODE, else paper")
+    parser.add_argument("--validate-only", action="store_true", help="prove that an hour could run; never trades")
+    parser.add_argument("--slot", metavar="HOUR", help="the UTC hour this run was asked for, as 2026-11-21T09")
+    parser.add_argument("--at", metavar="HOUR", help="paper only: the simulated UTC hour, as 2024-03-01T09")
+    parser.add_argument("--market", metavar="WHAT", help="paper only: embedded, a candle folder, or binance")
+    parser.add_argument("--pools", metavar="PATH", help="paper only: a pool document, or a folder of dated ones")
+    parser.add_argument("--json", action="store_true", help="print the whole report as one JSON line and nothing else")
+    given = parser.parse_args(argv)
+    overrides = {name: getattr(given, name) for name in ("mode", "slot", "at", "market", "pools")}
+    overrides["validate_only"] = given.validate_only or None
+    return Arguments(overrides, given.json)
+
+
+def shown(report: Report, given: Arguments, language: str) -> int:
+    """Print the report and the exit line; returns the exit code."""
+    given.write(render_text(report, Language(language)))
+    document = to_document(report)
+    line = document if given.json_only else _exit_line(report, str(document["sha256"]))
+    _print_line(line)
+    return report.exit_code
+
+
+def _exit_line(report: Report, digest: str) -> dict[str, object]:
+    return {
+        "exit_code": report.exit_code,
+        "status": report.status.value,
+        "slot": report.slot,
+        "error": report.error,
+        "orders": len(report.orders),
+        "gates": len(report.gates),
+        "report_sha256": digest,
+    }
+
+
+def bad_settings(error: SettingsError, given: Arguments) -> int:
+    """Say everything that is wrong with the settings, at once (exit 2)."""
+    given.write("Settings are wrong; nothing was contacted:")
+    for problem in error.problems:
+        given.write(f"  {problem}")
+    _print_line({"exit_code": 2, "status": CycleStatus.BAD_SETTINGS.value, "error": str(error)})
+    return 2
+
+
+def unexpected(error: Exception, given: Arguments) -> int:
+    """Say where an error that nobody expected came from, without its values (exit 1); 3 for one the engine knows."""
+    known = isinstance(error, EngineError)
+    text = str(error) if known else type(error).__name__
+    where = traceback.extract_tb(error.__traceback__)
+    place = f"{where[-1].name}:{where[-1].lineno}" if where else ""
+    given.write(f"{'Aborted' if known else 'Unexpected error'}: {text} ({place})")
+    code, status = (3, CycleStatus.ABORTED) if known else (1, CycleStatus.UNEXPECTED)
+    _print_line({"exit_code": code, "status": status.value, "error": text, "where": place})
+    return code
+
+
+def _print_line(document: Mapping[str, object]) -> None:
+    line = json.dumps(document, ensure_ascii=False, sort_keys=True)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")

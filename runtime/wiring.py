@@ -1,0 +1,199 @@
+"""Wiring: from settings to a world. The only importer of adapters and strategies.
+
+A mode is a choice of adapters, made here once; nothing behind this asks which mode it is. Heavy clients are imported by
+the mode that needs them, so a paper hour never pays for Google's or Binance's.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from runtime.adapters.clock import SimulatedClock, SystemClock
+from runtime.adapters.concurrency import serial_gather
+from runtime.adapters.console import ConsoleAlerter
+from runtime.adapters.dry_run import ReadOnlyExchange, ReadOnlyStore, SilentAlerter
+from runtime.adapters.files import FilePoolSource, FolderReportSink
+from runtime.config import RunMode, Settings
+from runtime.domain.market import Facts, Snapshot
+from runtime.domain.money import CASH, CORE
+from runtime.domain.pool import Rung
+from runtime.domain.report import Report
+from runtime.domain.report_text import render_text
+from runtime.domain.settings import StrategySettings
+from runtime.domain.slots import MINUTE_MS, parse_slot, slot_date, slot_start_ms
+from runtime.domain.texts import Language
+from runtime.errors import BadInput, SettingsError
+from runtime.ports import Clock, MarketData, PoolSource, Store, World
+from strategies import REGISTRY, Strategy
+from strategies.indicators import ahr999, facts_of
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL_ARTIFACTS = (
+    ROOT / "artifacts" / "live_pool.json",
+    ROOT.parent / "CryptoLivePoolPipelines" / "artifacts" / "live_pool.json",
+)
+PAPER_CAPITAL = Decimal(10_000)
+PAPER_MINUTE = 15
+WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """A world, its strategy, and the settings as they hold in it."""
+
+    settings: Settings
+    strategy: Strategy
+    world: World
+
+
+@contextmanager
+def wired(settings: Settings, write: Callable[[str], object]) -> Iterator[Wired]:
+    """The world of `settings`; `write` prints what a paper hour tells. Everything opened is closed on leaving."""
+    with ExitStack() as closing:
+        if settings.mode is RunMode.PAPER:
+            world = _paper(settings, write, closing)
+        else:
+            world = _real(settings, closing)
+        if settings.mode is RunMode.DRY_RUN:
+            world = _dry(world)
+        closing.callback(world.store.close)
+        yield Wired(settings, REGISTRY[settings.profile], world)
+
+
+def _paper(settings: Settings, write: Callable[[str], object], closing: ExitStack) -> World:
+    from runtime.adapters.simulated.conditions import PAPER
+    from runtime.adapters.simulated.exchange import SimulatedExchange
+    from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, FolderPoolSource, manifest
+    from runtime.adapters.simulated.persistence import load
+
+    del closing
+    folder = EMBEDDED if settings.market == "embedded" else Path(settings.market)
+    if settings.market == "binance":
+        clock: Clock = SystemClock()
+        market = _binance_market(settings, clock)
+    else:
+        clock = SimulatedClock(_paper_moment(settings, manifest(folder).default_at))
+        market = FolderMarket(folder, clock)
+    home = Path(settings.data_dir) / "paper" / folder.name / settings.account
+    books = home / "exchange.json"
+    exchange = SimulatedExchange(market, clock, PAPER, load(books) if books.exists() else None)
+    exchange.autosave(books)
+    if not books.exists():
+        exchange.events.deposit(CASH, PAPER_CAPITAL)
+    upstream = FolderPoolSource(Path(settings.pools) if settings.pools else folder, clock)
+    return World(
+        clock=clock,
+        pools=(upstream, *_local_files(settings)),
+        market=exchange,
+        exchange=exchange,
+        store=_sqlite(home, clock, settings),
+        reports=FolderReportSink(home),
+        alerter=ConsoleAlerter(write, Language(settings.language)),
+        gather=serial_gather,
+        owner=secrets.token_hex(16),
+        render=_renderer(settings),
+        explain=explain,
+    )
+
+
+def _paper_moment(settings: Settings, default: str | None) -> int:
+    """Epoch ms at which a paper hour happens: 15 minutes into its slot."""
+    at = settings.at or default
+    if at is None:
+        raise SettingsError((f"--at: not set - {settings.market} names no hour of its own; say one, as 2024-03-01T09",))
+    try:
+        return slot_start_ms(parse_slot(at)) + PAPER_MINUTE * MINUTE_MS
+    except BadInput as error:
+        raise SettingsError((f"--at: {error}",)) from None
+
+
+def _binance_market(settings: Settings, clock: Clock) -> MarketData:
+    from runtime.adapters.binance.client import Connection, Hosts
+    from runtime.adapters.binance.market import BinanceMarket
+
+    return BinanceMarket(Connection(clock, hosts=Hosts(market=settings.binance_market)))
+
+
+def _real(settings: Settings, closing: ExitStack) -> World:
+    from runtime.adapters.binance.client import Connection, Credentials, Hosts
+    from runtime.adapters.binance.exchange import BinanceExchange
+    from runtime.adapters.binance.market import BinanceMarket
+    from runtime.adapters.concurrency import ThreadGather
+    from runtime.adapters.telegram import Bot, TelegramAlerter
+
+    clock = SystemClock()
+    key, secret, token = settings.secrets()
+    hosts = Hosts(settings.binance_api, settings.binance_api, settings.binance_market)
+    connection = Connection(clock, Credentials(key, secret), hosts)
+    gather = ThreadGather(WORKERS)
+    closing.callback(gather.close)
+    home = Path(settings.data_dir) / "live" / settings.account
+    store, upstream = _store_and_upstream(settings, home, clock)
+    bot = Bot(token=token, chat_id=settings.telegram_chat or "", base_url=settings.telegram_api)
+    return World(
+        clock=clock,
+        pools=(*upstream, *_local_files(settings)),
+        market=BinanceMarket(connection),
+        exchange=BinanceExchange(connection),
+        store=store,
+        reports=FolderReportSink(home),
+        alerter=TelegramAlerter(bot, Language(settings.language), clock),
+        gather=gather,
+        owner=secrets.token_hex(16),
+        render=_renderer(settings),
+        explain=explain,
+    )
+
+
+def _store_and_upstream(settings: Settings, home: Path, clock: Clock) -> tuple[Store, tuple[PoolSource, ...]]:
+    if not settings.google_project:
+        return _sqlite(home, clock, settings), ()
+    from runtime.adapters.firestore import Connection, FirestorePoolSource, FirestoreStore
+
+    connection = Connection(settings.google_project, settings.firestore_database, settings.firestore_emulator)
+    upstream = FirestorePoolSource(connection, settings.upstream_collection, settings.upstream_document)
+    if settings.store == "sqlite":
+        return _sqlite(home, clock, settings), (upstream,)
+    store = FirestoreStore(connection, settings.account, settings.state_collection, settings.state_document)
+    return store, (upstream,)
+
+
+def _sqlite(home: Path, clock: Clock, settings: Settings) -> Store:
+    from runtime.adapters.sqlite import SqliteStore
+
+    return SqliteStore(home / "state.sqlite", clock, settings.account)
+
+
+def _local_files(settings: Settings) -> tuple[PoolSource, ...]:
+    own = (Path(settings.artifact_file),) if settings.artifact_file else ()
+    return tuple(FilePoolSource(Rung.LOCAL_FILE, path) for path in (*own, *LOCAL_ARTIFACTS))
+
+
+def _dry(world: World) -> World:
+    counts: Counter[str] = Counter()
+    return replace(
+        world,
+        exchange=ReadOnlyExchange(world.exchange, counts),
+        store=ReadOnlyStore(world.store, counts),
+        alerter=SilentAlerter(world.alerter, counts),
+        suppressed=counts,
+    )
+
+
+def _renderer(settings: Settings) -> Callable[[Report], str]:
+    return lambda report: render_text(report, Language(settings.language))
+
+
+def explain(snapshot: Snapshot, settings: StrategySettings) -> tuple[Facts, float | None]:
+    """The indicators of a snapshot, and ahr999 at its live price."""
+    facts = snapshot.facts or facts_of(snapshot.daily, settings)
+    price = snapshot.price(CORE)
+    if facts.btc is None or price is None:
+        return facts, None
+    return facts, ahr999(float(price), facts.btc, settings, slot_date(snapshot.slot))
