@@ -97,7 +97,10 @@ SEVERITIES: Mapping[AlertKind, Severity] = MappingProxyType(
         for kind in AlertKind
     }
 )
-"""How urgent a kind is when nothing makes it worse: the static list, a limit reached, an incident that lasts."""
+"""How urgent a kind is when neither its facts nor its duration make it worse."""
+
+_GRAVE = {AlertKind.DEGRADED_SOURCE: ("source", "static"), AlertKind.ACCOUNT_LIMIT: ("level", "100")}
+"""A fact that makes an alert critical at once: the built-in list is in use; a limit is reached."""
 
 TOLD_AT = frozenset({1, 2, 4, 8, 24})
 TOLD_EVERY = 24
@@ -105,12 +108,14 @@ ESCALATES_AT = 24
 
 
 def new_alert(kind: AlertKind, slot: str, facts: Mapping[str, str], *, subject: str = "", count: int = 1) -> Alert:
-    """The alert of `kind` about `subject`: as urgent as its kind, or more once its condition has lasted `count` hours.
+    """The alert of `kind` about `subject`: as urgent as its kind, or more by its facts or after `count` hours of it.
 
     The id follows from slot, kind and subject: raised again by a run that repeats the slot, it is the same alert.
     """
     name = f"{kind}:{subject}" if subject else kind.value
-    return Alert(f"{slot}:{name}", kind.value, escalated(SEVERITIES[kind], count), slot, facts)
+    fact, grave = _GRAVE.get(kind, ("", ""))
+    urgency = Severity.CRITICAL if grave and facts.get(fact, "").startswith(grave) else SEVERITIES[kind]
+    return Alert(f"{slot}:{name}", kind.value, escalated(urgency, count), slot, facts)
 
 
 def escalated(severity: Severity, count: int) -> Severity:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from runtime.domain.alerts import Alert, Severity
 from runtime.domain.paging import UNITS_MAX, Line, paged
-from runtime.domain.texts import CATALOGUE, Language, known, label, placeholders, text
+from runtime.domain.texts import CATALOGUE, MISSING, Language, known, label, placeholders, text
 
 FACT_LENGTH_MAX = 600
 MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
@@ -114,7 +114,7 @@ def _fact(name: str, value: str, language: Language) -> str:
         kind, _, subject = value.partition(":")
         value = f"{text(f'alert.{kind}.title', language)} {subject}"
     cleaned = clean(value)
-    return cleaned if len(cleaned) <= FACT_LENGTH_MAX else cleaned[: FACT_LENGTH_MAX - 1] + "…"
+    return (cleaned if len(cleaned) <= FACT_LENGTH_MAX else cleaned[: FACT_LENGTH_MAX - 1] + "…") or MISSING
 
 
 def _by_urgency(alerts: Sequence[Alert]) -> list[int]:

@@ -96,3 +96,19 @@ def test_the_same_alert_of_the_same_hour_has_the_same_id_and_another_subject_ano
     later = new_alert(AlertKind.ORDER_FAILED, SLOTS[1], {"symbol": "ETHUSDT"}, subject="ETHUSDT")
     assert eth.id == again.id
     assert len({eth.id, sol.id, later.id}) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "expected"),
+    [
+        (AlertKind.DEGRADED_SOURCE, {"source": "static"}, Severity.CRITICAL),
+        (AlertKind.DEGRADED_SOURCE, {"source": "last_known_good"}, Severity.WARNING),
+        (AlertKind.ACCOUNT_LIMIT, {"level": "100.0 %"}, Severity.CRITICAL),
+        (AlertKind.ACCOUNT_LIMIT, {"level": "80.0 %"}, Severity.WARNING),
+        (AlertKind.FUEL, {"level": "100.0 %", "source": "static"}, Severity.WARNING),
+    ],
+)
+def test_the_built_in_list_and_a_limit_that_is_reached_are_critical_at_once(
+    kind: AlertKind, facts: dict[str, str], expected: Severity
+) -> None:
+    assert new_alert(kind, SLOTS[0], facts).severity is expected

@@ -60,6 +60,11 @@ def test_a_fact_that_no_text_names_is_listed() -> None:
     assert "retry_at: 10:15" in render(an_alert(why="no account", retry_at="10:15"), Language.EN).lines
 
 
+def test_an_empty_fact_shows_as_a_dash() -> None:
+    told = render(an_alert(AlertKind.DEGRADED_SOURCE, source="static", age=""), Language.EN).lines[0]
+    assert "– days old" in told
+
+
 def test_machine_names_are_worded_in_the_language() -> None:
     facts = {"side": "SELL", "reason": "trailing_stop", "symbol": "ETHUSDT"}
     assert "移动止损" in render(an_alert(AlertKind.TRADE, **facts), Language.ZH).lines[0]

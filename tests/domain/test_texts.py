@@ -121,6 +121,26 @@ def test_every_standing_condition_of_the_gate_table_has_a_text() -> None:
     assert [name for name, _, _ in CONDITIONS if not known(f"gate.{name}")] == []
 
 
+def test_code_that_tells_an_alert_brings_the_facts_that_its_texts_name() -> None:
+    calls = 0
+    for source in load("runtime"):
+        for call in ast.walk(source.tree):
+            told = isinstance(call, ast.Call) and dotted(call.func).rpartition(".")[2] in {"tell", "lasting"}
+            if not told or not isinstance(call, ast.Call) or not call.args or None in {w.arg for w in call.keywords}:
+                continue
+            place, _, member = dotted(call.args[0]).rpartition(".")
+            if place == "AlertKind":
+                missing = facts_named(AlertKind[member]) - {word.arg for word in call.keywords}
+                assert not missing, f"{source.path}:{call.lineno}"
+                calls += 1
+    assert calls
+
+
+def facts_named(kind: AlertKind) -> frozenset[str]:
+    keys = [key for key in (f"alert.{kind}.body", f"alert.{kind}.advice") if known(key)]
+    return frozenset[str]().union(*(placeholders(CATALOGUE[key][0]) for key in keys))
+
+
 @pytest.mark.parametrize("code", range(5))
 def test_every_exit_code_is_explained(code: int) -> None:
     assert known(f"exit.{code}")
