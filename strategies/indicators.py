@@ -35,7 +35,7 @@ PERSIST_DAYS = 90
 QUANTILE_DAYS = 365
 ZSCORE_DAYS_MAX = 40  # where `zscore_days` stops counting: twice what ends a trim episode, well within 700 days
 BTC_DAYS_NEEDED = SMA_DAYS + QUANTILE_DAYS - 1
-BTC_DAYS_USED = BTC_DAYS_NEEDED + ZSCORE_DAYS_MAX - 1
+BTC_DAYS_USED = BTC_DAYS_NEEDED + ZSCORE_DAYS_MAX - 1  # scores of earlier days are not even computed
 
 Smoothing = Literal["sma", "wilder"]
 Cost = Literal["geometric", "arithmetic", "harmonic", "cost_only"]
@@ -222,8 +222,7 @@ def _days_below_trigger(scores: Sequence[float], floor: float, share: float) -> 
     for end in range(len(scores), QUANTILE_DAYS - 1, -1):
         score = scores[end - 1]
         # A score at or below the floor is at or below any trigger: the quantile is worked out only above it.
-        above = score > floor and score > quantile(scores[end - QUANTILE_DAYS : end], share)
-        if above or count == ZSCORE_DAYS_MAX:
+        if score > floor and score > quantile(scores[end - QUANTILE_DAYS : end], share):
             break
         count += 1
     return count

@@ -116,9 +116,7 @@ def closed_series(symbol: str, candles: Sequence[Candle], now_ms: int) -> DailyS
     )
 
 
-def extended_series(
-    cached: DailySeries, fetched: DailySeries, days_max: int
-) -> tuple[DailySeries, dict[str, str]]:
+def extended_series(cached: DailySeries, fetched: DailySeries, days_max: int) -> tuple[DailySeries, dict[str, str]]:
     """`cached` continued by `fetched`, which begins inside it; the newest `days_max` days are kept.
 
     The second value holds, by ISO date, what `fetched` changed of a day that was cached. The fetched values win.

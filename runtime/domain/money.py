@@ -70,7 +70,7 @@ def ceil_to_step(value: Decimal, step: Decimal) -> Decimal:
 
 def floor_to_places(value: Decimal, places: int) -> Decimal:
     """`value` cut toward zero to `places` decimals."""
-    return value.quantize(ONE.scaleb(-places), rounding=ROUND_DOWN, context=_WIDE)
+    return _WIDE.quantize(value, ONE.scaleb(-places))
 
 
 def divide_down(value: Decimal, by: Decimal) -> Decimal:

@@ -22,6 +22,7 @@ from runtime.domain.market import (
     closed_high,
     closed_series,
     exact,
+    extended_series,
 )
 from runtime.domain.slots import DAY_MS, HOUR_MS, MINUTE_MS, date_at
 from runtime.errors import BadSeries
@@ -147,6 +148,31 @@ def test_candles_of_another_interval_are_checked_on_its_grid() -> None:
     check_candles("TUSDT", [candle(row, HOUR_MS) for row in range(5)], HOUR_MS)
     with pytest.raises(BadSeries, match="missing after"):
         check_candles("TUSDT", days(2), HOUR_MS)
+
+
+@given(count=st.integers(2, 40), data=st.data())
+def test_a_cached_series_continued_is_the_series_fetched_whole(count: int, data: st.DataObject) -> None:
+    known = data.draw(st.integers(1, count))
+    since = data.draw(st.integers(1, known))
+    kept = data.draw(st.integers(1, count + 5))
+    whole = closed_series("TUSDT", days(count), START + count * DAY_MS)
+    cached = closed_series("TUSDT", days(known), START + count * DAY_MS)
+    fetched = closed_series("TUSDT", days(count)[min(since, count - 1) :], START + count * DAY_MS)
+    merged, revised = extended_series(cached, fetched, kept)
+    assert revised == {}
+    assert merged.last_open_ms == whole.last_open_ms
+    assert merged.high == whole.high[-kept:]
+    assert merged.quote_volume == whole.quote_volume[-kept:]
+    assert len(merged.high) == len(merged.low) == len(merged.close) == len(merged.quote_volume)
+
+
+def test_a_day_the_exchange_revised_is_taken_and_named() -> None:
+    cached = closed_series("TUSDT", days(3), START + 3 * DAY_MS)
+    newer = [candle(2, high=99.0), candle(3)]
+    merged, revised = extended_series(cached, closed_series("TUSDT", newer, START + 4 * DAY_MS), 10)
+    assert merged.high == (12.0, 13.0, 99.0, 12.0)
+    assert list(revised) == [date_at(START + 2 * DAY_MS).isoformat()]
+    assert "(14.0, 9.0, 11.0) became (99.0, 9.0, 11.0)" in next(iter(revised.values()))
 
 
 def hours(*highs: float) -> list[Candle]:
