@@ -20,7 +20,7 @@ from runtime.domain.documents import encode
 from runtime.domain.ladder import STATIC_SYMBOLS, Reading, Resolution, climb, execution_pool
 from runtime.domain.limits import Circumstances, valuation_prices
 from runtime.domain.market import Snapshot
-from runtime.domain.money import CASH, CORE, FUEL
+from runtime.domain.money import CASH, CORE, FUEL, plain
 from runtime.domain.orders import Kind, Status, id_prefix
 from runtime.domain.performance import opened_day, resumed
 from runtime.domain.planning import plan_buys, plan_cash, plan_sells, shrunk
@@ -216,3 +216,4 @@ def _refresh_prices(hour: Hour) -> None:
     prices = hour.world.market.prices()
     kept = {symbol: prices.get(symbol, price) for symbol, price in snapshot.prices.items()}
     hour.snapshot = replace(snapshot, prices=kept, priced_ms=hour.now_ms())
+    hour.tape.record("prices", {symbol: plain(price) for symbol, price in sorted(kept.items())})

@@ -1,4 +1,4 @@
-"""The doctor: prove that an hour could run, without trading. Each check names its fix; a first failing one hides none."""
+"""The doctor: prove that an hour could run, without trading. Each check names its fix; one that fails hides none."""
 
 from __future__ import annotations
 

@@ -25,6 +25,9 @@ must be handled, not propagated.
 from __future__ import annotations
 
 
+SHOWN_MAX = 80
+
+
 class EngineError(Exception):
     """Any error the engine raises on purpose. Its text is fit for an operator and holds no secret."""
 
@@ -35,7 +38,7 @@ class BadInput(EngineError):
     def __init__(self, field: str, value: object, fix: str) -> None:
         """`field` is the path of the offending item, `fix` what it should be."""
         shown = repr(value)
-        super().__init__(f"{field}: {shown if len(shown) <= 80 else shown[:77] + '...'} – {fix}")
+        super().__init__(f"{field}: {shown if len(shown) <= SHOWN_MAX else shown[: SHOWN_MAX - 3] + '...'} – {fix}")
         self.field, self.value, self.fix = field, value, fix
 
 

@@ -140,7 +140,8 @@ class Hour:
         self.account = applied(self.account, entries)
 
     def note_plan(self, name: str, plan: Plan) -> None:
-        """Put a plan on the tape, and its gates with the hour's."""
+        """Put a plan and the wallet it was made for on the tape, and its gates with the hour's."""
+        self.tape.record(f"wallet_{name}", encode(self.wallet))
         self.tape.record(f"plan_{name}", encode(plan))
         self.gates.extend(plan.gates)
 

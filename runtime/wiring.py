@@ -18,7 +18,7 @@ from runtime.adapters.clock import SimulatedClock, SystemClock
 from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.console import ConsoleAlerter
 from runtime.adapters.dry_run import ReadOnlyExchange, ReadOnlyStore, SilentAlerter
-from runtime.adapters.files import FilePoolSource, FolderReportSink
+from runtime.adapters.files import FilePoolSource, FolderReportSink, read_tape
 from runtime.config import RunMode, Settings
 from runtime.domain.market import Facts, Snapshot
 from runtime.domain.money import CASH, CORE
@@ -38,6 +38,7 @@ LOCAL_ARTIFACTS = (
     ROOT / "artifacts" / "live_pool.json",
     ROOT.parent / "CryptoLivePoolPipelines" / "artifacts" / "live_pool.json",
 )
+FIXTURE_FOLDER = Path(__file__).resolve().parent / "adapters" / "simulated" / "fixtures_data" / "known_answer"
 PAPER_CAPITAL = Decimal(10_000)
 PAPER_MINUTE = 15
 WORKERS = 8
@@ -100,6 +101,37 @@ def _paper(settings: Settings, write: Callable[[str], object], closing: ExitStac
         render=_renderer(settings),
         explain=explain,
     )
+
+
+@contextmanager
+def wired_fixture(settings: Settings, folder: Path, write: Callable[[str], object]) -> Iterator[Wired]:
+    """The world of a fixture: given indicators, the simulated exchange at exact prices, nothing kept on disk."""
+    from runtime.adapters.files import NullReportSink
+    from runtime.adapters.memory import MemoryStore
+    from runtime.adapters.simulated.conditions import Conditions
+    from runtime.adapters.simulated.exchange import SimulatedExchange
+    from runtime.adapters.simulated.fixtures import FixtureMarket, FixturePoolSource, load_fixture
+
+    fixture = load_fixture(folder)
+    clock = SimulatedClock(fixture.now_ms)
+    exchange = SimulatedExchange(FixtureMarket(fixture, clock), clock, Conditions(costs=fixture.costs))
+    for asset, amount in fixture.account.items():
+        exchange.events.deposit(asset, amount)
+    world = World(
+        clock=clock,
+        pools=(FixturePoolSource(fixture),),
+        market=exchange,
+        exchange=exchange,
+        store=MemoryStore(clock, settings.account),
+        reports=NullReportSink(),
+        alerter=ConsoleAlerter(write, Language(settings.language)),
+        gather=serial_gather,
+        owner=secrets.token_hex(16),
+        render=_renderer(settings),
+        explain=explain,
+        facts=fixture.facts(),
+    )
+    yield Wired(settings, REGISTRY[settings.profile], world)
 
 
 def _paper_moment(settings: Settings, default: str | None) -> int:
@@ -184,6 +216,16 @@ def _dry(world: World) -> World:
         alerter=SilentAlerter(world.alerter, counts),
         suppressed=counts,
     )
+
+
+def strategy_of(settings: Settings) -> Strategy:
+    """The strategy of a profile."""
+    return REGISTRY[settings.profile]
+
+
+def tape_lines(path: Path) -> list[str]:
+    """The records of a tape file; `BadInput` or `Unavailable` where it is not one."""
+    return read_tape(path)
 
 
 def _renderer(settings: Settings) -> Callable[[Report], str]:

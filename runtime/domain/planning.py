@@ -8,7 +8,6 @@ caps and the exchange's filters turn an order into a gate with its numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from runtime.domain.decision import Decision, Exit, ExitReason, Gate, Plan, PlannedOrder
@@ -49,18 +48,15 @@ def _sell(leaving: Exit, snapshot: Snapshot, wallet: Wallet) -> tuple[list[Plann
     return [PlannedOrder(leaving.sleeve, leaving.symbol, Side.SELL, q, price, reason) for q in lots.parts], None
 
 
-@dataclass(slots=True)
 class _Purse:
     """What is left to spend while buys are planned, and what was planned so far."""
 
-    decision: Decision
-    snapshot: Snapshot
-    wallet: Wallet
-    settings: StrategySettings
-    left: Decimal
-    buys_left: Decimal
-    orders: list[PlannedOrder] = field(default_factory=list)
-    gates: list[Gate] = field(default_factory=list)
+    def __init__(self, decision: Decision, snapshot: Snapshot, wallet: Wallet, settings: StrategySettings) -> None:
+        self.decision, self.snapshot, self.wallet, self.settings = decision, snapshot, wallet, settings
+        self.left = wallet.cash if decision.earn else wallet.free.get(CASH, ZERO)
+        self.buys_left = decision.buys_left
+        self.orders: list[PlannedOrder] = []
+        self.gates: list[Gate] = []
 
     def gate(self, name: str, sleeve: Sleeve, symbol: str, **numbers: Decimal) -> None:
         """Note what kept an order from being planned."""
@@ -100,8 +96,7 @@ def plan_buys(decision: Decision, snapshot: Snapshot, wallet: Wallet, settings: 
     """Entries and top-ups, then the DCA purchase, then fuel; and the one redemption that they need from Earn."""
     values = values_of(wallet, snapshot.prices)
     free = wallet.free.get(CASH, ZERO)
-    spendable = wallet.cash if decision.earn else free
-    purse = _Purse(decision, snapshot, wallet, settings, spendable, decision.buys_left)
+    purse = _Purse(decision, snapshot, wallet, settings)
     trend = trend_value(wallet, values)
     trend_cash = clamp(decision.equity * decision.trend_target_ratio - trend, ZERO, wallet.cash)
     _plan_entries(purse, trend, trend_cash)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -25,12 +24,13 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-@dataclass(slots=True)
 class Tape:
-    """A tape being written."""
+    """A tape being written: its `lines`, and the digest of the newest one as `head`."""
 
-    lines: list[str] = field(default_factory=list)
-    head: str = GENESIS
+    def __init__(self) -> None:
+        """An empty tape."""
+        self.lines: list[str] = []
+        self.head = GENESIS
 
     def start(self, settings: object, state: object) -> None:
         """The first three stages: what wrote this tape, the settings without secrets, the state before the hour."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from runtime.domain.ledger import Balances, Book, Entry
 from runtime.domain.market import Account, Balance, EarnPosition
-from runtime.domain.money import CASH, CORE, FUEL, ZERO
+from runtime.domain.money import CASH, CORE, FUEL, ZERO, Dec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Wallet:
     `redeemable` the USDT in Earn that a redemption may ask for.
     """
 
-    quantities: Mapping[str, Decimal]
-    free: Mapping[str, Decimal]
-    redeemable: Decimal = ZERO
+    quantities: Mapping[str, Dec]
+    free: Mapping[str, Dec]
+    redeemable: Dec = ZERO
 
     @property
     def cash(self) -> Decimal:

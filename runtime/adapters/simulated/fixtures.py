@@ -28,11 +28,13 @@ from runtime.domain.instruments import Instrument
 from runtime.domain.market import BtcFacts, Candle, Facts, SymbolFacts
 from runtime.domain.money import ZERO, parse_decimal
 from runtime.domain.pool import Rung
-from runtime.domain.slots import parse_slot, slot_start_ms
+from runtime.domain.slots import MINUTE_MS, parse_slot, slot_start_ms
 from runtime.errors import BadInput, BadPayload, Rejected, Unavailable
 from runtime.ports import Clock
 
 KNOWN_ANSWER = Path(__file__).with_name("fixtures_data") / "known_answer"
+
+MOMENT_MS = 15 * MINUTE_MS
 
 
 def _exact(value: object) -> Decimal:
@@ -122,8 +124,8 @@ class Fixture(_Part):
 
     @property
     def now_ms(self) -> int:
-        """The moment of the fixture: the hour's first millisecond (epoch ms)."""
-        return slot_start_ms(self.now)
+        """The moment of the fixture (epoch ms): 15 minutes into its hour, when Earn is open even after midnight."""
+        return slot_start_ms(self.now) + MOMENT_MS
 
     @property
     def costs(self) -> Costs:

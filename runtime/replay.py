@@ -1,0 +1,110 @@
+"""Replay: decide again from a tape, and show the first thing that differs.
+
+A tape holds everything that the decision saw, so the same code must decide the same. Each stage is made again from the
+taped inputs of that stage and compared with the taped output: the pool from the payloads, the decision from snapshot,
+state and pool, the plans from the decision and their wallets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runtime.domain.decision import Decision, ExecutionPool
+from runtime.domain.documents import decode, encode
+from runtime.domain.ladder import Reading, climb, execution_pool
+from runtime.domain.market import Snapshot
+from runtime.domain.money import parse_decimal
+from runtime.domain.planning import plan_buys, plan_sells
+from runtime.domain.pool import Rung
+from runtime.domain.settings import LadderSettings, StrategySettings
+from runtime.domain.state import State, decode_state
+from runtime.domain.tape import canonical, read_chain
+from runtime.domain.valuation import Wallet
+from runtime.errors import BadInput
+
+DECIDED = "decision"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first place of a stage where the replay is not what the tape says."""
+
+    stage: str
+    path: str
+    taped: str
+    replayed: str
+
+
+def replay_tape(lines: Sequence[str], strategy: Any) -> tuple[str, tuple[Difference, ...]]:  # noqa: ANN401
+    """The slot of a tape, and what differs when its hour is decided again (nothing = identical).
+
+    `BadInput` names the record whose chain is broken, or the stage that is missing.
+    """
+    stages = dict(read_chain(lines))
+    if DECIDED not in stages:
+        raise BadInput("tape", ", ".join(stages), "holds no decision: that hour ended before it")
+    taped = _Taped(stages)
+    differences = []
+    for stage, made in taped.again(strategy):
+        found = first_difference(stages[stage], made)
+        if found is not None:
+            differences.append(Difference(stage, *found))
+    return taped.snapshot.slot, tuple(differences)
+
+
+class _Taped:
+    """The inputs of a tape's stages, as values."""
+
+    def __init__(self, stages: Mapping[str, Any]) -> None:
+        self.stages = stages
+        self.strategy = StrategySettings.model_validate(stages["settings"]["strategy"])
+        self.ladder = LadderSettings.model_validate(stages["settings"]["ladder"])
+        self.before: State = decode_state(stages["state_before"])
+        self.state: State = decode_state(stages["state_at_decision"])
+        self.snapshot = decode(Snapshot, stages["snapshot"], "tape snapshot")
+
+    def again(self, strategy: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401
+        """Each output stage's name and what this code makes of its taped inputs."""
+        yield "pool", encode(self._pool())
+        pool = decode(ExecutionPool, self.stages["pool"], "tape pool")
+        yield DECIDED, encode(strategy(self.snapshot, self.state, pool, self.strategy))
+        decision = decode(Decision, self.stages[DECIDED], "tape decision")
+        if "plan_sells" in self.stages:
+            yield "plan_sells", encode(plan_sells(decision, self.snapshot, self._wallet("sells")))
+        if "plan_buys" in self.stages:
+            snapshot, wallet = self._later_snapshot(), self._wallet("buys")
+            yield "plan_buys", encode(plan_buys(decision, snapshot, wallet, self.strategy))
+
+    def _pool(self) -> ExecutionPool:
+        readings = (Reading(Rung(r["rung"]), "", r["payload"], r["problem"]) for r in self.stages["pools"])
+        resolution = climb(readings, self.before.pool, self.ladder, self.snapshot.slot)
+        tradable = {symbol for symbol, instrument in self.snapshot.instruments.items() if instrument.tradable}
+        return execution_pool(resolution, tradable, self.ladder)
+
+    def _wallet(self, name: str) -> Wallet:
+        return decode(Wallet, self.stages[f"wallet_{name}"], f"tape wallet_{name}")
+
+    def _later_snapshot(self) -> Snapshot:
+        prices = self.stages.get("prices")
+        if prices is None:
+            return self.snapshot
+        return replace(self.snapshot, prices={s: parse_decimal(p, f"tape prices {s}") for s, p in prices.items()})
+
+
+def first_difference(taped: Any, made: Any, path: str = "") -> tuple[str, str, str] | None:  # noqa: ANN401
+    """(path, taped, replayed) of the first difference between two JSON values; None if they are equal."""
+    if isinstance(taped, dict) and isinstance(made, dict):
+        for key in (*taped, *(k for k in made if k not in taped)):
+            found = first_difference(taped.get(key, "(absent)"), made.get(key, "(absent)"), f"{path}.{key}".lstrip("."))
+            if found:
+                return found
+        return None
+    if isinstance(taped, list) and isinstance(made, list) and len(taped) == len(made):
+        for at, (one, other) in enumerate(zip(taped, made, strict=True)):
+            found = first_difference(one, other, f"{path}[{at}]")
+            if found:
+                return found
+        return None
+    return None if taped == made else (path or "(all)", canonical(taped)[:120], canonical(made)[:120])
