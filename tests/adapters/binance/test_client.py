@@ -12,6 +12,7 @@ import threading
 import traceback
 from base64 import b64decode
 from collections.abc import Callable
+from decimal import Decimal
 from urllib.parse import unquote
 
 import pytest
@@ -21,7 +22,9 @@ from Crypto.Signature import eddsa
 from runtime.adapters.binance.client import READ_BUDGET_S, Connection, Credentials, Hosts
 from runtime.adapters.binance.exchange import BinanceExchange
 from runtime.adapters.clock import SimulatedClock
+from runtime.domain.orders import Side
 from runtime.errors import BadPayload, EngineError, Misconfigured, RateLimited, Rejected, Unavailable
+from runtime.ports import OrderRequest
 from tests.adapters.binance.conftest import KEY, NOW_MS, SECRET, Bench
 from tests.support.http_stub import Fate, HttpStub, Reply, Seen
 from tests.support.recordings import recording
@@ -48,6 +51,18 @@ def test_a_read_is_signed_with_the_exchanges_time_and_the_documented_window(benc
     assert seen.headers["x-mbx-apikey"] == KEY
     unsigned, _, signature = seen.raw[0].rpartition("&signature=")
     assert signature == hmac.new(SECRET.encode(), unsigned.encode(), hashlib.sha256).hexdigest()
+
+
+def test_a_name_that_is_not_ascii_is_signed_as_it_is_sent(bench: Bench) -> None:
+    bench.stub.on("GET /api/v3/order", Reply(400, {"code": -2013, "msg": "Order does not exist."}))
+    bench.stub.on("POST /api/v3/order", Reply(body={}))
+    request = OrderRequest("bp-1", "币安人生USDT", Side.BUY, Decimal(1), NOW_MS)
+    bench.exchange.find_order(request.symbol, request.client_id)
+    bench.exchange.send_order(request)
+    for raw in (bench.stub.seen[0].raw[0], bench.stub.seen[1].raw[1]):
+        unsigned, _, signature = raw.rpartition("&signature=")
+        assert "symbol=%E5%B8%81" in unsigned
+        assert signature == hmac.new(SECRET.encode(), unsigned.encode(), hashlib.sha256).hexdigest()
 
 
 def test_a_public_call_goes_to_the_market_host_without_the_key(bench: Bench) -> None:
