@@ -19,10 +19,11 @@ _BOOKS = TypeAdapter(Books)
 
 def save(books: Books, path: Path) -> None:
     """Write the books to `path`, atomically; folders are made."""
+    document = _BOOKS.dump_json(books)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with beside.open("wb") as file:
-        file.write(_BOOKS.dump_json(books))
+        file.write(document)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
