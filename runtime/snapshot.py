@@ -14,18 +14,9 @@ from functools import partial
 from typing import cast
 
 from runtime.domain.alerts import AlertKind
+from runtime.domain.candles import closed_high, closed_series, extended_series
 from runtime.domain.instruments import Instrument
-from runtime.domain.market import (
-    Account,
-    Candle,
-    DailyMarket,
-    DailySeries,
-    EarnPosition,
-    Snapshot,
-    closed_high,
-    closed_series,
-    extended_series,
-)
+from runtime.domain.market import Account, Candle, DailyMarket, DailySeries, EarnPosition, Snapshot
 from runtime.domain.money import CASH, CORE, FUEL
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
 from runtime.errors import BadSeries, ClockSkewed, EngineError, Unavailable

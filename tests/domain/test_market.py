@@ -12,18 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.domain.market import (
-    Account,
-    Balance,
-    Candle,
-    DailyMarket,
-    EarnPosition,
-    check_candles,
-    closed_high,
-    closed_series,
-    exact,
-    extended_series,
-)
+from runtime.domain.candles import check_candles, closed_high, closed_series, extended_series
+from runtime.domain.market import Account, Balance, Candle, DailyMarket, EarnPosition, exact
 from runtime.domain.slots import DAY_MS, HOUR_MS, MINUTE_MS, date_at
 from runtime.errors import BadSeries
 

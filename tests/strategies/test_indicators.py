@@ -12,16 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.domain.market import (
-    PRICE_MAX,
-    PRICE_MIN,
-    VOLUME_MAX,
-    BtcFacts,
-    DailyMarket,
-    DailySeries,
-    SymbolFacts,
-    closed_series,
-)
+from runtime.domain.candles import PRICE_MAX, PRICE_MIN, VOLUME_MAX, closed_series
+from runtime.domain.market import BtcFacts, DailyMarket, DailySeries, SymbolFacts
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import DAY_MS, date_at, day_start_ms
 from runtime.errors import BadSeries

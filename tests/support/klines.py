@@ -14,7 +14,8 @@ from functools import cache
 
 import pytest
 
-from runtime.domain.market import Candle, DailySeries, closed_series
+from runtime.domain.candles import closed_series
+from runtime.domain.market import Candle, DailySeries
 from runtime.domain.slots import DAY_MS
 from tests.support.sources import ROOT
 

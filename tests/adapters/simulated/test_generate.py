@@ -14,8 +14,9 @@ import pytest
 from runtime.adapters.clock import SimulatedClock
 from runtime.adapters.simulated.generate import generate
 from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, FolderPoolSource, manifest
+from runtime.domain.candles import check_candles, closed_series
 from runtime.domain.instruments import parse_instrument
-from runtime.domain.market import Candle, DailyMarket, Facts, SymbolFacts, check_candles, closed_series
+from runtime.domain.market import Candle, DailyMarket, Facts, SymbolFacts
 from runtime.domain.settings import LadderSettings, StrategySettings
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, slot_date, slot_start_ms
 from strategies.indicators import absolute_momentum, ahr999, facts_of, relative_score

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from runtime.adapters.clock import SimulatedClock
 from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket
-from runtime.domain.market import Candle, closed_series
+from runtime.domain.candles import closed_series
+from runtime.domain.market import Candle
 from runtime.domain.slots import DAY_MS, HOUR_MS, MINUTE_MS, slot_start_ms
 from runtime.errors import BadInput, BadPayload, Rejected
 from runtime.ports import MarketData
