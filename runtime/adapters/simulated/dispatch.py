@@ -60,7 +60,7 @@ def answer(venue: Venue, credentials: Credentials, request: Request) -> Answer:
         if route.later is not None:
             route.later(ask, due_ms)
 
-    call = Call(endpoint, route.weigh(ask.params) if route.weigh else None, later)
+    call = Call(endpoint, weight=route.weigh(ask.params) if route.weigh else None, later=later)
     try:
         body, status, retry_after_s = json.dumps(venue.serve(call, work)), 200, None
     except ApiError as error:

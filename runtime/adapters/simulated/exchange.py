@@ -25,6 +25,7 @@ from runtime.adapters.simulated.venue import Call, EarnAsk, Faulted, Venue
 from runtime.domain.instruments import Instrument
 from runtime.domain.market import Account, Candle, EarnPosition, EarnProduct
 from runtime.domain.orders import EarnDone, EarnOutcome, EarnRecord, Kind, Order, Outcome, Refused, Unknown
+from runtime.errors import Unavailable
 from runtime.ports import Clock, Flow, MarketData, OrderRequest
 
 T = TypeVar("T")
@@ -55,23 +56,24 @@ class SimulatedExchange:
         self.venue.save = lambda books: persistence.save(books, path)
 
     def server_time_ms(self) -> int:
-        return self._read(Call("GET /api/v3/time"), self.venue.now_ms)
+        return self._read(Call("GET /api/v3/time", "server time"), self.venue.now_ms)
 
     def prices(self) -> Mapping[str, Decimal]:
-        return self._read(Call("GET /api/v3/ticker/price"), self.venue.market.prices)
+        return self._read(Call("GET /api/v3/ticker/price", "prices"), self.venue.market.prices)
 
     def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
-        venue = self.venue
-        return self._read(Call("GET /api/v3/exchangeInfo"), lambda: (venue.now_ms(), venue.instruments(symbols)))
+        venue, call = self.venue, Call("GET /api/v3/exchangeInfo", "exchangeInfo")
+        return self._read(call, lambda: (venue.now_ms(), venue.instruments(symbols)))
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
-        return self._read(Call("GET /api/v3/klines"), lambda: self.venue.candles(symbol, interval, start_ms, limit))
+        call = Call("GET /api/v3/klines", f"{symbol} klines")
+        return self._read(call, lambda: self.venue.candles(symbol, interval, start_ms, limit))
 
     def sync_clock(self, offset_ms: int) -> None:
         self._offset_ms = offset_ms
 
     def account(self) -> Account:
-        return self._signed(Call("GET /api/v3/account"), lambda: Account(self.venue.balances()))
+        return self._signed(Call("GET /api/v3/account", "account"), lambda: Account(self.venue.balances()))
 
     def earn_positions(self) -> Mapping[str, EarnPosition]:
         def work() -> Mapping[str, EarnPosition]:
@@ -88,29 +90,32 @@ class SimulatedExchange:
                 for holding in venue.positions()
             }
 
-        return self._signed(Call(f"GET {EARN}/position"), work)
+        return self._signed(Call(f"GET {EARN}/position", "Earn positions"), work)
 
     def earn_product(self, asset: str) -> EarnProduct | None:
         terms = self.venue.conditions.earn
-        listed = self._signed(Call(f"GET {EARN}/list"), lambda: asset in terms.apr)
+        listed = self._signed(Call(f"GET {EARN}/list", f"Earn products of {asset}"), lambda: asset in terms.apr)
         if not listed:
             return None
         quota = self._signed(
-            Call(f"GET {EARN}/personalLeftQuota"),
+            Call(f"GET {EARN}/personalLeftQuota", f"Earn quota of {product_id(asset)}"),
             lambda: self.venue.earn.left_quota(asset, terms, self.venue.now_ms()),
         )
         return EarnProduct(asset, product_id(asset), terms.min_purchase, asset not in terms.sold_out, quota)
 
     def find_order(self, symbol: str, client_id: str) -> Order | None:
-        row = self._signed(Call("GET /api/v3/order"), lambda: self.venue.find(symbol, client_id))
+        call = Call("GET /api/v3/order", f"{symbol} order")
+        row = self._signed(call, lambda: self.venue.find(symbol, client_id))
         return None if row is None else row.order(fills=False)
 
     def orders_since(self, symbol: str, since_ms: int) -> Sequence[Order]:
-        rows = self._signed(Call("GET /api/v3/allOrders"), lambda: self._history(symbol))
+        call = Call("GET /api/v3/allOrders", f"{symbol} orders")
+        rows = self._signed(call, lambda: self._history(symbol))
         return [row.order(fills=False) for row in rows if row.time_ms >= since_ms]
 
     def with_fills(self, order: Order) -> Order:
-        call = Call("GET /api/v3/myTrades", weight=_TRADES_OF_ORDER_WEIGHT)
+        what = f"{order.symbol} trades of order {order.order_id}"
+        call = Call("GET /api/v3/myTrades", what, weight=_TRADES_OF_ORDER_WEIGHT)
         rows = reversed(self.venue.orders.rows(order.symbol))
         row = self._signed(call, lambda: next((row for row in rows if row.order_id == order.order_id), None))
         return replace(order, fills=row.fills) if row is not None and self.venue.visible_row(row) else order
@@ -123,12 +128,14 @@ class SimulatedExchange:
                 if m.kind is kind and m.asset == asset and m.time_ms >= since_ms
             ]
 
-        return self._signed(Call(f"GET {EARN}/history/{_RECORDS[kind]}"), work)
+        return self._signed(Call(f"GET {EARN}/history/{_RECORDS[kind]}", f"Earn {kind} records of {asset}"), work)
 
     def flows(self, since_ms: int) -> Sequence[Flow]:
-        deposits = self._signed(Call("GET /sapi/v1/capital/deposit/hisrec"), lambda: self._transfers(1))
-        withdrawals = self._signed(Call("GET /sapi/v1/capital/withdraw/history"), lambda: self._transfers(-1))
-        rewards = self._signed(Call(f"GET {EARN}/history/rewardsRecord"), self._bonuses)
+        deposits = self._signed(Call("GET /sapi/v1/capital/deposit/hisrec", "deposits"), lambda: self._transfers(1))
+        withdrawals = self._signed(
+            Call("GET /sapi/v1/capital/withdraw/history", "withdrawals"), lambda: self._transfers(-1)
+        )
+        rewards = self._signed(Call(f"GET {EARN}/history/rewardsRecord", "Earn rewards"), self._bonuses)
         found = (flow for flow in (*deposits, *withdrawals, *rewards) if flow.time_ms >= since_ms)
         return sorted(found, key=lambda flow: (flow.time_ms, flow.id))
 
@@ -140,10 +147,10 @@ class SimulatedExchange:
 
     def test_order(self, request: OrderRequest) -> Refused | None:
         draft = Draft(request.symbol, request.side, request.client_id, request.quantity)
-        call = Call("POST /api/v3/order/test")
+        call = Call("POST /api/v3/order/test", f"{request.symbol} test order")
         checked = self._send(call, request.timestamp_ms, lambda: self.venue.orders.check(draft, self.venue.costs))
         if isinstance(checked, Unknown):
-            raise read_error(call.endpoint, None, self.venue.now_ms())
+            raise read_error(call.what, None, self.venue.now_ms())
         return checked if isinstance(checked, Refused) else None
 
     def send_earn(self, kind: Kind, product_id: str, amount: Decimal, timestamp_ms: int) -> EarnOutcome:
@@ -164,14 +171,16 @@ class SimulatedExchange:
             return outcome(error, self.venue.now_ms())
         except Faulted as lost:
             return outcome(lost.fault.error, self.venue.now_ms())
+        except Unavailable as error:  # the market behind the exchange: over the socket, a server error
+            return Unknown(str(error))
 
     def _read(self, call: Call, work: Callable[[], T]) -> T:
         try:
             return self.venue.serve(call, work)
         except ApiError as error:
-            raise read_error(call.endpoint, error, self.venue.now_ms()) from None
+            raise read_error(call.what, error, self.venue.now_ms()) from None
         except Faulted as lost:
-            raise read_error(call.endpoint, lost.fault.error, self.venue.now_ms()) from None
+            raise read_error(call.what, lost.fault.error, self.venue.now_ms()) from None
 
     def _signed(self, call: Call, work: Callable[[], T]) -> T:
         timestamp_ms = self._clock.now_ms() + self._offset_ms

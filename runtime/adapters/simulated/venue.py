@@ -46,9 +46,12 @@ class Faulted(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: its endpoint, its weight (None = the table's) and what to do if it must take effect later."""
+    """One request: its endpoint, its name in errors, its weight (None = the table's), and what to do if it must take
+    effect later.
+    """
 
     endpoint: str
+    what: str = ""
     weight: int | None = None
     later: Callable[[int], None] | None = None
 

@@ -217,6 +217,10 @@ def test_a_clock_that_goes_back_takes_no_reward_away() -> None:
     assert total(s) >= 1000
     s.clock.set(NOW_MS + 86_400_000)
     assert total(s) == grown
+    s.clock.set(NOW_MS + 3_600_000)
+    move(s, Kind.REDEEM, "0.01")
+    s.clock.set(NOW_MS + 86_400_000)
+    assert total(s) == grown - D("0.01") - D("0.00000057")  # nothing twice, and nothing on what was redeemed
 
 
 def test_moves_on_their_way_are_remembered_by_the_books() -> None:

@@ -119,7 +119,7 @@ class TestFills:
         assert s.free("BNB") == D("0.0031")
 
     def test_buying_bnb_with_the_discount_pays_in_the_bnb_it_gets(self) -> None:
-        s = shop(Conditions(costs=BNB_ON))
+        s = shop(Conditions(costs=replace(BNB_ON, spread_bps=D(100))))
         fill = s.buy("1", "BNBUSDT").fills[0]
         assert (fill.commission, fill.commission_asset) == (D("0.00075"), "BNB")
 
@@ -163,8 +163,9 @@ class TestRefusals:
         assert s.exchange.account() == before
         assert s.exchange.venue.books.orders == {}
 
-    def test_the_minimum_notional_itself_is_enough(self) -> None:
+    def test_the_bounds_themselves_are_allowed(self) -> None:
         assert shop().buy("0.002").quote_qty == 5
+        assert shop().buy("120", "DOGEUSDT").status == "FILLED"
 
     def test_the_market_lot_step_counts_too(self) -> None:
         s = shop()
@@ -312,7 +313,14 @@ class TestWeather:
         s.buy("0.1")
 
     @pytest.mark.parametrize(
-        "lost", [Fault(drop=True), Fault(cut=True), Fault(status=503), Fault(status=500, code=-1000)]
+        "lost",
+        [
+            Fault(drop=True),
+            Fault(cut=True),
+            Fault(status=503),
+            Fault(status=500, code=-1000),
+            Fault(status=500, code=-2010),
+        ],
     )
     def test_an_answer_lost_after_the_effect_leaves_an_order(self, lost: Fault) -> None:
         fault = replace(lost, effect=Effect.NOW)
@@ -400,6 +408,22 @@ class TestWeather:
         first_shown = [next(second for second in seen if seen[second][what]) for what in range(5)]
         assert first_shown == [1, 5, 5, 3, 4]
 
+    def test_each_movement_lags_behind_by_its_own_time(self) -> None:
+        s = shop(Conditions(delays=Delays(balances_ms=3000)))
+        for _ in range(2):
+            s.exchange.events.deposit("USDT", D(1))
+            s.clock.sleep(2)
+        assert s.free("USDT") == 10_001
+        s.clock.sleep(1)
+        assert s.free("USDT") == 10_002
+
+    def test_a_market_that_does_not_answer_leaves_a_send_unknown(self) -> None:
+        s = shop()
+        s.market.failing = "no candle for this hour"
+        assert isinstance(s.send("ETHUSDT", Side.BUY, "0.1"), Unknown)
+        with pytest.raises(Unavailable):
+            s.exchange.prices()
+
     def test_contradictory_or_boundless_weather_is_refused(self) -> None:
         for make in (
             lambda: Fault(effect=Effect.NOW),
@@ -431,7 +455,7 @@ class TestAccounting:
         assert s.exchange.venue.meter.weight[ORDER] == 1
 
     def test_over_the_limit_everything_is_429_until_the_minute_ends(self) -> None:
-        s = shop(Conditions(limits=Limits(weight_1m=40)))
+        s = shop(Conditions(limits=Limits(weight_1m=59)))
         s.clock.sleep(10)
         s.exchange.account()
         s.exchange.account()
@@ -451,6 +475,8 @@ class TestAccounting:
         refused(outcome, -1015)
         assert isinstance(outcome, Refused)
         assert outcome.retry_at_ms == NOW_MS + 10_000
+        s.clock.set(outcome.retry_at_ms)
+        s.buy("0.1")
 
 
 ACTIONS = st.one_of(

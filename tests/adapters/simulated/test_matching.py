@@ -69,6 +69,13 @@ def test_without_spread_and_slippage_the_price_is_the_markets(side: Side, price:
     assert worse(price, side, ZERO, 0) == price
 
 
+def test_a_price_off_the_grid_is_rounded_against_the_taker() -> None:
+    price = D("0.12345")
+    assert worse(price, Side.BUY, D(1), 5) == D("0.12347")  # 0.123462345
+    assert worse(price, Side.SELL, D(1), 5) == D("0.12343")  # 0.123437655
+    assert worse(D("0.00001"), Side.SELL, D(1), 5) == D("0.00001")  # never for nothing
+
+
 @given(STEPS, PRICES, st.decimals(min_value=1, max_value=10**6, places=2), COSTS)
 def test_a_quote_quantity_is_never_overspent(step: Decimal, price: Decimal, budget: Decimal, costs: Costs) -> None:
     pair = Instrument("ETHUSDT", "ETH", "USDT", lot=LotRule(step, ZERO, step))
