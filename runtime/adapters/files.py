@@ -153,6 +153,7 @@ def _json_object(data: bytes, where: str) -> dict[str, Any]:
     try:
         text = data.decode("utf-8-sig")
         value = json.loads(text, object_pairs_hook=_each_key_once, parse_constant=_finite, parse_float=_finite)
+        json.dumps(value, ensure_ascii=False).encode()  # half a character, which an escape can name, fits no store
     except json.JSONDecodeError as error:
         line, place = error.doc.split("\n")[error.lineno - 1].strip(), f"line {error.lineno} column {error.colno}"
         raise BadPayload(f"{where} {place}", line, f"must be JSON: {error.msg}") from None

@@ -5,7 +5,8 @@ asset accounts (`spot`, `earn`, `transit`, `reserved`); where it came from sits 
 `fees`, `income`, `flows`, `opening`, `unexplained`). The worked problem: 0.19 ETH bought for 475 USDT with the fee
 taken from the ETH is
 
-    spot ETH +0.19   trading ETH −0.19      spot USDT −475   trading USDT +475      spot ETH −0.00019   fees ETH +0.00019
+    spot    ETH +0.19        spot    USDT −475        spot ETH −0.00019
+    trading ETH −0.19        trading USDT +475        fees ETH +0.00019
 
 and afterwards `spot` equals the exchange's balance to the last unit. A difference that no evidence explains is posted
 to `unexplained`, alerted, and stops buys: booking it as a profit would make the equality worthless.
@@ -124,7 +125,8 @@ def fill_entry(intent: Intent, order: Order, base: str, quote: str) -> Entry | N
     ]
     for asset, fee in fees(order).items():
         postings.extend(transfer(Book.SPOT, Book.FEES, asset, fee))
-    return Entry(f"order:{order.symbol}:{order.order_id}", intent.slot, order.time_ms, "fill", tuple(postings), intent.id)
+    evidence = f"order:{order.symbol}:{order.order_id}"
+    return Entry(evidence, intent.slot, order.time_ms, "fill", tuple(postings), intent.id)
 
 
 def fees(order: Order) -> dict[str, Decimal]:

@@ -82,7 +82,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as the exchange reports it. `executed_qty` base units, `quote_qty` quote units, `time_ms` exchange clock.
+    """An order as the exchange reports it: `executed_qty` base units, `quote_qty` quote units, `time_ms` its clock.
 
     `fills` may be empty although something executed, where the answer came from a look-up: fetch the trades then.
     """

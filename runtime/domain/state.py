@@ -7,7 +7,7 @@ does not know are kept and written back (`unknown`), so that a newer version's o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
@@ -29,7 +29,9 @@ STATE_BYTES_MAX = 800_000
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The cost of a managed holding. `cost` is USDT paid for what is still held, fees included; `opened_ms` the first fill."""
+    """The cost of a managed holding: `cost` is USDT paid for what is still held, fees included; `opened_ms` the time of
+    the first fill.
+    """
 
     cost: Dec
     quantity: Dec
@@ -132,8 +134,10 @@ def encode_state(state: State) -> dict[str, Any]:
     return _restored(document, state.unknown)
 
 
-def decode_state(document: Mapping[str, Any]) -> State:
+def decode_state(document: object) -> State:
     """The state in a stored document, migrated to this schema; `StateUnreadable` names the field that is wrong."""
+    if not isinstance(document, Mapping):
+        raise StateUnreadable(f"state document: is a {type(document).__name__} – must be an object")
     version = document.get("schema_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise StateUnreadable(f"state document: schema_version: {version!r} – must be a whole number from 1")
@@ -146,31 +150,46 @@ def decode_state(document: Mapping[str, Any]) -> State:
         lifted = MIGRATIONS[step](lifted)
     lifted["schema_version"] = SCHEMA_VERSION
     try:
-        state = _adapter().validate_python(lifted)
+        state = _adapter().validate_python({key: lifted[key] for key in lifted if key != "unknown"})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise StateUnreadable(f"state document: {where}: {first['msg']} ({len(error.errors())} problem(s))") from None
-    return replace(state, unknown=_surplus(lifted, encode_state(replace(state, unknown=()))))
+        raise StateUnreadable(_first_fault(error)) from None
+    return replace(state, unknown=tuple(_surplus(lifted, encode_state(state), ())))
 
 
-def _surplus(
-    stored: Mapping[str, Any], known: Mapping[str, Any], path: tuple[str, ...] = ()
-) -> tuple[tuple[tuple[str, ...], Any], ...]:
-    found: list[tuple[tuple[str, ...], Any]] = []
-    for key, value in stored.items():
-        if key not in known:
-            found.append(((*path, key), value))
-        elif isinstance(value, Mapping) and isinstance(known[key], Mapping):
-            found.extend(_surplus(value, known[key], (*path, key)))
-    return tuple(found)
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where, value = ".".join(str(part) for part in first["loc"]), first["input"]
+    shown = repr(value)[:80] if isinstance(value, str | bool | float | None) else f"a {type(value).__name__}"
+    return f"state document: {where}: {shown} – {first['msg']} ({error.error_count()} problem(s) in all)"
+
+
+def _surplus(stored: object, known: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What `stored` holds beyond `known`, with its path; the items of a list are told apart by their ids."""
+    if isinstance(stored, list | tuple) and isinstance(known, list | tuple):
+        stored, known = _by_id(stored), _by_id(known)
+    elif isinstance(stored, Mapping) and isinstance(known, Mapping):
+        yield from (((*path, key), stored[key]) for key in stored if key not in known)
+    else:
+        return
+    for key in stored:
+        if key in known:
+            yield from _surplus(stored[key], known[key], (*path, key))
 
 
 def _restored(document: dict[str, Any], unknown: tuple[tuple[tuple[str, ...], Any], ...]) -> dict[str, Any]:
+    """Put unknown fields back; where the object that held one is gone, the field is gone with it."""
     for (*parents, key), value in unknown:
         place: Any = document
         for parent in parents:
-            place = place.get(parent) if isinstance(place, dict) else None
-        if isinstance(place, dict) and key not in place:
-            place[key] = value
+            place = (_by_id(place) if isinstance(place, list) else place).get(parent)
+            if not isinstance(place, dict | list):
+                break
+        if isinstance(place, dict):
+            place.setdefault(key, value)
     return document
+
+
+def _by_id(items: Sequence[Any]) -> dict[str, Any]:
+    """The objects of a list by what names them: an intent's and an alert's `id`, a fill's `trade_id`."""
+    named = (item for item in items if isinstance(item, Mapping))
+    return {str(item.get("id", item.get("trade_id"))): item for item in named}
