@@ -15,6 +15,7 @@ from typing import cast
 
 from runtime.closing import abort, finish, flush_only, lease_held
 from runtime.config import Settings
+from runtime.domain.control import Control
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.documents import encode
 from runtime.domain.ladder import STATIC_SYMBOLS, Reading, Resolution, climb, execution_pool
@@ -32,7 +33,7 @@ from runtime.domain.state import State, encode_state
 from runtime.errors import EngineError, LeaseLost, LostState, NewAccount, RateLimited, SettingsError
 from runtime.execution import carry_out, move_cash
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, Hour
-from runtime.ports import Control, DailyCache, Held, Loaded, World
+from runtime.ports import DailyCache, Held, Loaded, World
 from runtime.reconcile import link_performance, reconcile
 from runtime.recovery import recover
 from runtime.snapshot import account_calls, first_wave, needed, take_snapshot

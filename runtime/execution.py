@@ -13,6 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from runtime.domain.alerts import AlertKind
+from runtime.domain.control import Mode
 from runtime.domain.decision import Gate, PlannedOrder
 from runtime.domain.ledger import fees
 from runtime.domain.money import CASH, ZERO, plain
@@ -21,7 +22,7 @@ from runtime.domain.slots import minute_text
 from runtime.domain.state import Dependency
 from runtime.errors import EngineError
 from runtime.hour import Hour
-from runtime.ports import Mode, OrderRequest
+from runtime.ports import OrderRequest
 from runtime.recovery import adopted, close, fence_ms, settle, settled_earn
 
 CHECK_VALID_MS = 2_000

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from runtime.config import Settings
 from runtime.domain.alerts import Alert, AlertKind, new_alert, observe, recovered
+from runtime.domain.control import Control, Mode
 from runtime.domain.decision import Decision, ExecutionPool, Gate, Plan
 from runtime.domain.documents import encode
 from runtime.domain.ladder import Resolution
@@ -23,7 +24,7 @@ from runtime.domain.state import State
 from runtime.domain.tape import Tape
 from runtime.domain.valuation import Wallet, applied, wallet_of
 from runtime.errors import EngineError
-from runtime.ports import Changes, Control, CycleRecord, DailyCache, Held, Mode, World
+from runtime.ports import Changes, CycleRecord, DailyCache, Held, World
 
 CYCLE_BUDGET_MS = 240_000
 LEASE_S = 420

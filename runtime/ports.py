@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from runtime.domain.alerts import Alert
+from runtime.domain.control import Control
 from runtime.domain.evidence import Flow as Flow  # noqa: PLC0414
 from runtime.domain.instruments import Instrument
 from runtime.domain.ledger import Entry
@@ -63,7 +63,7 @@ class MarketData(Protocol):
         """Server time and the named pairs in one call; a name the exchange does not know fails the whole call."""
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
-        """Klines (`1d`, `1h`), oldest first, the open one included; from `start_ms`, or the newest `limit` (<= 1000)."""
+        """Klines (`1d`, `1h`), oldest first, open one included; from `start_ms`, or the newest `limit` (<= 1000)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,31 +117,6 @@ class Exchange(Protocol):
 
     def flows(self, since_ms: int) -> Sequence[Flow]:
         """Deposits, withdrawals and Earn rewards paid to spot from `since_ms` on, oldest first."""
-
-
-class Mode(StrEnum):
-    """The kill switch: what may be sent."""
-
-    RUN = "run"
-    REDUCE_ONLY = "reduce_only"
-    HALT = "halt"
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """The operator's control document. `unreadable` is how a control that cannot be read appears: as `halt`."""
-
-    mode: Mode = Mode.RUN
-    who: str = ""
-    when_ms: int = 0
-    why: str = ""
-    expires_ms: int | None = None
-    unreadable: bool = False
-
-    def at(self, now_ms: int) -> Mode:
-        """The mode in force at `now_ms`."""
-        expired = self.expires_ms is not None and now_ms >= self.expires_ms
-        return Mode.RUN if expired else self.mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +272,7 @@ class World:
     """Everything outside the hour, as one value.
 
     `owner` is this process's random token; `render` words a report for people, `explain` gives the indicators a report
-    shows; `facts` are indicators given instead of candles (fixtures only); `suppressed` counts what a dry run held back.
+    shows; `facts` are indicators given instead of candles (fixtures only); `suppressed` counts what was held back.
     """
 
     clock: Clock

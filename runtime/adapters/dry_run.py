@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from runtime.domain.alerts import Alert
+from runtime.domain.control import Control
 from runtime.domain.evidence import Flow
 from runtime.domain.ledger import Entry
 from runtime.domain.market import Account, EarnPosition, EarnProduct
@@ -18,7 +19,6 @@ from runtime.domain.orders import EarnOutcome, EarnRecord, Intent, Kind, Order, 
 from runtime.ports import (
     Alerter,
     Changes,
-    Control,
     CycleRecord,
     DailyCache,
     Exchange,

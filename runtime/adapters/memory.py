@@ -15,12 +15,13 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from runtime.domain import leases
+from runtime.domain.control import Control
 from runtime.domain.documents import from_json, parse, state_text, to_json
 from runtime.domain.ledger import Entry
 from runtime.domain.orders import Intent
 from runtime.domain.state import State, decode_state
 from runtime.errors import LeaseLost
-from runtime.ports import Changes, Clock, Control, CycleRecord, DailyCache, Held, Lease, Loaded
+from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded
 
 T = TypeVar("T")
 _NOTHING: Mapping[str, Entry] = MappingProxyType({})

@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from runtime.domain import leases
+from runtime.domain.control import Control, Mode
 from runtime.domain.documents import from_json, parse, state_text, to_json
 from runtime.domain.ledger import Entry
 from runtime.domain.orders import Intent
 from runtime.domain.state import State, decode_state
 from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
-from runtime.ports import Changes, Clock, Control, CycleRecord, DailyCache, Held, Lease, Loaded, Mode
+from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded
 
 BUSY_SECONDS = 5
 LAYOUT = 1

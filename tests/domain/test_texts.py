@@ -8,6 +8,7 @@ from enum import StrEnum
 import pytest
 
 from runtime.domain.alerts import AlertKind, Severity
+from runtime.domain.control import Mode
 from runtime.domain.decision import ExitReason
 from runtime.domain.limits import CONDITIONS
 from runtime.domain.orders import Kind, Side, Sleeve, Status
@@ -17,7 +18,6 @@ from runtime.domain.texts import CATALOGUE, MISSING, Language, known, label, pla
 from runtime.domain.wording.alerts import ALERTS
 from runtime.domain.wording.gates import GATES
 from runtime.domain.wording.labels import LABELS
-from runtime.ports import Mode
 from tests.support.sources import dotted, load
 
 GATE_NAMES = [
