@@ -17,11 +17,12 @@ from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
 
 from runtime.adapters.firestore import Connection, FirestorePoolSource, FirestoreStore, documents
+from runtime.domain.control import Control, Mode
 from runtime.domain.market import DailySeries
 from runtime.domain.pool import Rung
 from runtime.domain.state import State
 from runtime.errors import LeaseLost, Misconfigured, StateUnreadable, StoreError, StoreUnavailable, Unavailable
-from runtime.ports import Changes, Control, DailyCache, Held, Mode
+from runtime.ports import Changes, DailyCache, Held
 from tests.support.emulator import firestore_emulator  # noqa: F401 - a fixture, asked for by name
 from tests.support.grpc_wire import GrpcError, Wire, cut, lose_answer
 from tests.support.stores import DAY, LONG, SLOT, cache, cycle, entry, everything, intent, state, take
@@ -210,12 +211,23 @@ class TestLostAnswers:
         store.commit(held, Changes(state(), release=True))
         assert store.load().state == state()
 
+    @pytest.mark.slow
     def test_if_looking_fails_too_the_fate_is_called_unknown(self, wire: Wire, store: FirestoreStore) -> None:
         held = take(store)
         wire.on_commit.append(lose_answer(grpc.StatusCode.UNAVAILABLE))
         wire.on_read += [cut(grpc.StatusCode.UNAVAILABLE)] * 50
         with pytest.raises(StoreUnavailable, match="not known whether it was done"):
             store.commit(held, everything())
+
+    def test_a_document_that_was_deleted_meanwhile_is_not_made_again(
+        self, connection: Connection, store: FirestoreStore
+    ) -> None:
+        held = take(store)
+        connection.client.document(PLACE).delete(retry=None, timeout=5)
+        with pytest.raises(LeaseLost):
+            store.commit(held, everything())
+        assert store.load().state is None
+        assert list(store.journal()) == []
 
     def test_only_the_last_few_ids_are_kept(self, connection: Connection, store: FirestoreStore) -> None:
         held = take(store)
@@ -333,11 +345,16 @@ class TestLayout:
 @pytest.mark.emulator
 class TestUpstream:
     def test_the_document_comes_as_json_values_in_one_read(self, wire: Wire, connection: Connection) -> None:
-        payload = {"as_of_date": "2026-11-01", "symbols": ["ETHUSDT"], "at": datetime(2026, 11, 1, tzinfo=UTC)}
+        payload = {
+            "as_of_date": "2026-11-01",
+            "symbols": ["ETHUSDT"],
+            "at": datetime(2026, 11, 1, tzinfo=UTC),
+            "raw": b"x",
+        }
         connection.client.document("strategy/POOL").set(payload, retry=None, timeout=5)
         wire.reset()
         source = FirestorePoolSource(connection, "strategy", "POOL")
-        assert source.read() == payload | {"at": "2026-11-01T00:00:00+00:00"}
+        assert source.read() == payload | {"at": "2026-11-01T00:00:00+00:00", "raw": "eA=="}
         assert (source.rung, source.where) == (Rung.FRESH_UPSTREAM, "strategy/POOL")
         assert (wire.reads, wire.writes) == (1, 0)
 

@@ -25,10 +25,11 @@ KINDS = ["memory", *ENCODING]
 def accounts(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], Account]]:
     """Makes accounts that nobody has used yet, in stores of `kind`; closes what they opened."""
     made: list[Account] = []
+    host = request.getfixturevalue("firestore_emulator") if kind == "firestore" else ""
 
     def make() -> Account:
         if kind == "firestore":
-            made.append(firestore_account(request.getfixturevalue("firestore_emulator")))
+            made.append(firestore_account(host))
         elif kind == "sqlite":
             made.append(sqlite_account(folder / f"{len(made)}.sqlite"))
         else:

@@ -26,7 +26,6 @@ from google.auth.transport.requests import Request
 from google.cloud import firestore
 from google.cloud.firestore_v1.query import Query
 
-from runtime.adapters.firestore.documents import json_values
 from runtime.adapters.firestore.errors import leaked, translated
 
 ATTEMPT_SECONDS = 5.0
@@ -40,7 +39,7 @@ _READ = Retry(predicate=_AGAIN, initial=0.2, maximum=1.0, timeout=READ_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A document as read: JSON values, and the time of its last change (server)."""
+    """A document as read, in Firestore's own types, and the time of its last change (server)."""
 
     document: Mapping[str, Any]
     update_time: datetime
@@ -80,7 +79,7 @@ class Connection:
         return Reading(
             min(epoch_ms(snapshot.read_time) for snapshot in snapshots),
             {
-                snapshot.reference.path: Found(json_values(snapshot.to_dict()), snapshot.update_time)
+                snapshot.reference.path: Found(snapshot.to_dict() or {}, snapshot.update_time)
                 for snapshot in snapshots
                 if snapshot.exists
             },
@@ -90,7 +89,7 @@ class Connection:
         """The documents of the collection at `path` that `narrow` selects."""
         with translated("query"):
             query = narrow(Query(self.client.collection(path)))
-            return [json_values(found.to_dict()) for found in query.stream(retry=_READ, timeout=ATTEMPT_SECONDS)]
+            return [found.to_dict() or {} for found in query.stream(retry=_READ, timeout=ATTEMPT_SECONDS)]
 
     def send(self, batch: firestore.WriteBatch) -> datetime:
         """Commit `batch` once; the update time of its first document. Google's own errors pass untouched."""

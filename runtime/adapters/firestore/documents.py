@@ -15,6 +15,7 @@ otherwise cost an index entry each.
 from __future__ import annotations
 
 import zlib
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,15 +81,14 @@ def unpack(packed: object) -> DailyCache:
 
 
 def json_values(value: Any) -> Any:  # noqa: ANN401 - whatever a document may hold
-    """A stored value as JSON: timestamps as ISO text; references and points, which nobody here writes, as text.
-
-    Bytes stay, for the cache's sake.
-    """
+    """A value that others wrote, as JSON: timestamps in ISO form, bytes in base64, references and points as text."""
     if isinstance(value, Mapping):
         return {key: json_values(item) for key, item in value.items()}
     if isinstance(value, list):
         return [json_values(item) for item in value]
-    if value is None or isinstance(value, str | int | float | bytes):
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if value is None or isinstance(value, str | int | float):
         return value
     return value.isoformat() if isinstance(value, datetime) else str(value)
 

@@ -25,12 +25,13 @@ from runtime.adapters.firestore import documents
 from runtime.adapters.firestore.connection import Connection, Found, Reading
 from runtime.adapters.firestore.errors import PRECONDITION, TRANSIENT, translated
 from runtime.domain import leases
+from runtime.domain.control import Control, Mode
 from runtime.domain.documents import check_state_size, decode, encode
 from runtime.domain.ledger import Entry
 from runtime.domain.orders import Intent
 from runtime.domain.state import State, decode_state, encode_state
 from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
-from runtime.ports import Changes, Control, CycleRecord, DailyCache, Held, Lease, Loaded, Mode
+from runtime.ports import Changes, CycleRecord, DailyCache, Held, Lease, Loaded
 
 SENDS_MAX = 3
 COMMIT_IDS_KEPT = 8
@@ -69,7 +70,7 @@ class FirestoreStore:
         found = reading.found.get(self._state)
         if found is None:
             return Loaded(None, None, _token(None), reading.read_ms)
-        state = decode_state({key: value for key, value in found.document.items() if key not in _OURS})
+        state = decode_state(documents.json_values({k: v for k, v in found.document.items() if k not in _OURS}))
         return Loaded(state, _lease(found), _token(found), reading.read_ms)
 
     def take_lease(self, loaded: Loaded, owner: str, slot: str, seconds: int) -> Held:

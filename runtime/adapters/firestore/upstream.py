@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runtime.adapters.firestore.connection import Connection
+from runtime.adapters.firestore.documents import json_values
 from runtime.domain.pool import Rung
 from runtime.errors import Misconfigured, StoreError, Unavailable
 
@@ -32,4 +33,5 @@ class FirestorePoolSource:
         found = reading.found.get(self.where)
         if found is None:
             raise Unavailable(self.where, "there is no such document")
-        return found.document
+        document: Mapping[str, Any] = json_values(found.document)
+        return document
