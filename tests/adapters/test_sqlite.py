@@ -18,8 +18,9 @@ import pytest
 
 from runtime.adapters.clock import SimulatedClock
 from runtime.adapters.sqlite import LAYOUT, SqliteStore
+from runtime.domain.control import Control, Mode
 from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
-from runtime.ports import Changes, Control, DailyCache, Held, Mode
+from runtime.ports import Changes, DailyCache, Held
 from tests.support.sources import ROOT
 from tests.support.stores import DAY, LONG, NOW_MS, SLOT, entry, everything, state, take
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from runtime.domain.control import Control, Mode
 from runtime.domain.orders import Status
 from runtime.domain.state import STATE_BYTES_MAX, State, encode_state
 from runtime.errors import LeaseLost, StateUnreadable, StoreError
-from runtime.ports import Changes, Control, DailyCache, Held, Mode, Store
+from runtime.ports import Changes, DailyCache, Held, Store
 from tests.support.emulator import firestore_emulator  # noqa: F401 - a fixture, asked for by name
 from tests.support.store_accounts import ENCODING, KINDS, RAW, accounts
 from tests.support.stores import (

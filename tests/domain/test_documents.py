@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.domain.control import Control, Mode
 from runtime.domain.documents import canonical, check_state_size, decode, encode, from_json, parse, state_text, to_json
 from runtime.domain.ledger import Book, Entry, Posting, transfer
 from runtime.domain.orders import Fill, Intent, Kind, Order, Side, Sleeve, Status
 from runtime.domain.state import STATE_BYTES_MAX, decode_state
 from runtime.errors import StateUnreadable, StoreError
-from runtime.ports import Control, CycleRecord, DailyCache, Mode
+from runtime.ports import CycleRecord, DailyCache
 from tests.support.stores import cache, cycle, entry, intent, state
 
 AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15, places=12)
