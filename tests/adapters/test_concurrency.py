@@ -34,7 +34,7 @@ def test_results_and_engine_errors_come_back_by_name_in_order(gather: Gather) ->
     assert isinstance(found["a"], Unavailable)
 
 
-def test_a_fault_of_ours_propagates_and_only_after_every_call_has_ended(gather: Gather) -> None:
+def test_a_fault_of_ours_propagates_after_the_calls_before_it(gather: Gather) -> None:
     ended: list[int] = []
 
     def bug() -> None:
@@ -44,6 +44,24 @@ def test_a_fault_of_ours_propagates_and_only_after_every_call_has_ended(gather: 
     with pytest.raises(IndexError):
         gather(calls)
     assert ended == [1]
+
+
+def test_a_fault_of_ours_waits_for_the_calls_beside_it() -> None:
+    threads, failed, ended = ThreadGather(2), threading.Event(), []
+
+    def bug() -> None:
+        failed.set()
+        raise IndexError
+
+    def busy() -> None:
+        failed.wait(10)
+        ended.append(sum(range(1_000_000)))
+
+    calls: Mapping[str, Callable[[], None]] = {"bug": bug, "busy": busy}
+    with pytest.raises(IndexError):
+        threads(calls)
+    assert ended
+    threads.close()
 
 
 def test_nothing_to_gather_is_nothing_gathered(gather: Gather) -> None:

@@ -133,7 +133,8 @@ class BinanceSession(Client):
         return self._request_margin_api("get", path, signed=True, data=params)
 
     def close_connection(self) -> None:
-        session = getattr(self, "session", None)  # absent if the constructor failed
+        """Close the HTTP session; the library's finaliser calls this too, even after a constructor that failed."""
+        session = getattr(self, "session", None)
         if session is not None:
             session.close()
 
@@ -170,7 +171,7 @@ class BinanceSession(Client):
             return response.json()
         except ValueError:
             text = f"HTTP {response.status_code} without JSON"
-        raise NoAnswerError(Fault(text, response.status_code, garbled=True))
+            raise NoAnswerError(Fault(text, response.status_code, garbled=True)) from None
 
 
 @contextmanager

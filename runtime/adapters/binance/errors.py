@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from requests import Response
-from requests.exceptions import ConnectionError as ConnectionFailed
-from requests.exceptions import ConnectTimeout, RequestException
+from requests.exceptions import RequestException
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
 
@@ -161,10 +160,8 @@ def network_fault(error: RequestException) -> Fault:
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
     kinds = list(dict.fromkeys(type(e).__name__ for e in (error, reason) if isinstance(e, Exception)))
-    never_sent = isinstance(error, ConnectTimeout) or (
-        isinstance(error, ConnectionFailed)
-        and isinstance(cause, MaxRetryError)
-        and (isinstance(reason, NewConnectionError | ConnectTimeoutError) or _bad_certificate(reason))
+    never_sent = isinstance(cause, MaxRetryError) and (
+        isinstance(reason, NewConnectionError | ConnectTimeoutError) or _bad_certificate(reason)
     )
     return Fault(text=f"no answer ({', '.join(kinds)})", never_sent=never_sent)
 

@@ -54,7 +54,7 @@ class BinanceExchange:
 
     def account(self) -> Account:
         answer = self._connection.read("account", lambda session: session.get_account(omitZeroBalances="true"))
-        return parse_account(answer, (), self._listed_for(as_object(answer, "account")))
+        return parse_account(answer, self._listed_for(as_object(answer, "account")))
 
     def _listed_for(self, answer: Row) -> frozenset[str]:
         """The listed symbols, which only `LD` balances need: from the last prices, or one call where there are none."""

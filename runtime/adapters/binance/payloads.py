@@ -5,8 +5,8 @@ stops only the trades that depend on it. Where rows make up a whole (the account
 row spoils the whole, because a sum of what could be read would be a guess.
 
 `LD` balances are Earn's shadows: `LDUSDT` repeats what the Earn position says, so counting it would double the money.
-But `LDO` is a coin. A row is a shadow only if the rest of its name is an asset the exchange lists or holds in Earn,
-and the full name is not one itself.
+But `LDO` is a coin. A row is a shadow only if the rest of its name is an asset of the price list (or a stablecoin), and
+the full name is not one itself. The price list alone decides, so that the answer does not depend on the order of calls.
 """
 
 from __future__ import annotations
@@ -158,25 +158,25 @@ def _finite(value: Any) -> bool:  # noqa: ANN401 - anything a JSON row may hold
         return False
 
 
-def parse_account(payload: object, assets: Collection[str], symbols: Collection[str]) -> Account:
-    """The spot account; `assets` (held in Earn or elsewhere) and listed `symbols` tell shadows from coins."""
+def parse_account(payload: object, symbols: Collection[str]) -> Account:
+    """The spot account; the listed `symbols` tell shadows from coins."""
     body = as_object(payload, "account")
     balances: dict[str, Balance] = {}
     for index, row in enumerate(as_rows(body.get("balances"), "account balances")):
         asset = text(row, "asset", f"account balances row {index}")
         where = f"account {asset}"
         balance = Balance(amount(row, "free", where), amount(row, "locked", where))
-        if balance.total and not is_shadow(asset, assets, symbols):
+        if balance.total and not is_shadow(asset, symbols):
             balances[asset] = balance
     return Account(balances, flag(body, "canTrade", "account"))
 
 
-def is_shadow(name: str, assets: Collection[str], symbols: Collection[str]) -> bool:
+def is_shadow(name: str, symbols: Collection[str]) -> bool:
     """Whether a balance is Earn's shadow of another asset (module docstring)."""
     rest = name.removeprefix("LD")
     if rest in {name, ""} or _listed(name, symbols):
         return False
-    return rest in assets or rest in STABLECOINS or _listed(rest, symbols)
+    return rest in STABLECOINS or _listed(rest, symbols)
 
 
 def _listed(asset: str, symbols: Collection[str]) -> bool:
