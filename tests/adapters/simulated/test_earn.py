@@ -14,7 +14,7 @@ from runtime.adapters.simulated.books import Books
 from runtime.adapters.simulated.conditions import Conditions, Delays, EarnTerms, Effect, Fault, Script
 from runtime.adapters.simulated.earn import EarnDesk, product_id
 from runtime.domain.money import ZERO
-from runtime.domain.orders import EarnDone, EarnOutcome, Kind, Refused, Unknown
+from runtime.domain.orders import EarnDone, EarnOutcome, Kind, Refused, Side, Unknown
 from tests.support.shop import NOW_MS, Shop, shop
 
 D = Decimal
@@ -221,6 +221,30 @@ def test_a_clock_that_goes_back_takes_no_reward_away() -> None:
     move(s, Kind.REDEEM, "0.01")
     s.clock.set(NOW_MS + 86_400_000)
     assert total(s) == grown - D("0.01") - D("0.00000057")  # nothing twice, and nothing on what was redeemed
+
+
+def test_a_look_after_midnight_changes_nothing_that_comes_after_it() -> None:
+    looked, left_alone = shop(), shop()
+    for s in (looked, left_alone):
+        move(s, Kind.SUBSCRIBE, "1000")
+        s.clock.sleep(86_400)
+        if s is looked:
+            total(s)
+        s.exchange.events.deposit("USDT", D(1))
+        total(s)
+    assert looked.exchange.venue.books == left_alone.exchange.venue.books
+
+
+@pytest.mark.parametrize(("redeem_s", "filled"), [(4, True), (6, False)])
+def test_what_is_on_its_way_takes_effect_in_the_order_it_is_due(redeem_s: int, filled: bool) -> None:
+    """An order delayed by 5 s finds a redemption that was due before it, and not one that is due after it."""
+    late = Script({"POST /api/v3/order": {1: Fault(Effect.LATER, after_ms=5000, drop=True)}})
+    s = shop(Conditions(earn=EarnTerms(redeem_s=redeem_s), faults=late), USDT="1000")
+    move(s, Kind.SUBSCRIBE, "1000")
+    move(s, Kind.REDEEM, "1000")
+    s.send("ETHUSDT", Side.BUY, "0.1")
+    s.clock.sleep(60)
+    assert (s.exchange.find_order("ETHUSDT", "bp-1") is not None) is filled
 
 
 def test_moves_on_their_way_are_remembered_by_the_books() -> None:

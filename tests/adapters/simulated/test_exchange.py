@@ -179,6 +179,9 @@ class TestRefusals:
         s.buy("0.5")
         refused(s.send("ETHUSDT", Side.BUY, "0.6"), -1013, "MAX_POSITION")
         assert isinstance(s.send("ETHUSDT", Side.SELL, "0.6"), Order)
+        s.exchange.events.rest_order(Draft("ETHUSDT", Side.BUY, "web-1", D("0.6")), D(2000))
+        refused(s.send("ETHUSDT", Side.BUY, "0.6"), -1013, "MAX_POSITION")
+        s.buy("0.5")
 
     @pytest.mark.parametrize("status", ["HALT", "BREAK", "CANCEL_ONLY"])
     def test_a_stopped_pair_takes_no_order_and_says_so(self, status: str) -> None:
@@ -282,7 +285,7 @@ class TestEvents:
     def test_flows_explain_deposits_withdrawals_and_bonus_but_not_a_grant(self) -> None:
         s = shop()
         s.exchange.events.deposit("USDT", D(100))
-        s.clock.sleep(1)
+        s.clock.sleep(1.7)
         s.exchange.events.withdraw("USDT", D(40))
         s.clock.sleep(1)
         s.exchange.events.pay_bonus("USDT", D("0.5"))
@@ -290,6 +293,7 @@ class TestEvents:
         flows = s.exchange.flows(NOW_MS)
         assert [(f.kind, f.amount) for f in flows] == [("deposit", 100), ("withdrawal", -40), ("reward", D("0.5"))]
         assert len({f.id for f in flows}) == 3
+        assert flows[1].time_ms == NOW_MS + 1000  # Binance tells withdrawals to the second
         assert (s.free("USDT"), s.free("DOGE")) == (D("10060.5"), D(7))
         assert [f.kind for f in s.exchange.flows(NOW_MS + 1)] == ["withdrawal", "reward"]
 
@@ -337,6 +341,22 @@ class TestWeather:
         found = s.exchange.find_order("ETHUSDT", "bp-1")
         assert found is not None
         assert found.time_ms == NOW_MS + 8000
+
+    def test_a_request_from_before_the_fence_is_refused_before_it_can_be_late(self) -> None:
+        s = shop(Conditions(faults=Script({ORDER: {1: Fault(Effect.LATER, after_ms=3000, drop=True)}})))
+        stale = OrderRequest("bp-1", "ETHUSDT", Side.BUY, D("0.1"), NOW_MS - 5001)
+        assert isinstance(s.exchange.send_order(stale), Unknown)
+        s.clock.sleep(10)
+        assert s.exchange.find_order("ETHUSDT", "bp-1") is None
+
+    def test_late_orders_may_overtake_each_other(self) -> None:
+        late = {n: Fault(Effect.LATER, after_ms=ms, drop=True) for n, ms in ((1, 9000), (2, 3000))}
+        s = shop(Conditions(faults=Script({ORDER: late})))
+        for n in (1, 2):
+            s.send("ETHUSDT", Side.BUY, "0.1", f"bp-{n}")
+        s.clock.sleep(10)
+        orders = s.exchange.orders_since("ETHUSDT", 0)
+        assert [(o.client_id, o.time_ms - NOW_MS) for o in orders] == [("bp-2", 3000), ("bp-1", 9000)]
 
     def test_a_late_order_that_is_refused_in_the_end_leaves_nothing(self) -> None:
         s = shop(Conditions(faults=Script({ORDER: {1: Fault(Effect.LATER, after_ms=8000, drop=True)}})))
@@ -412,10 +432,10 @@ class TestWeather:
         s = shop(Conditions(delays=Delays(balances_ms=3000)))
         for _ in range(2):
             s.exchange.events.deposit("USDT", D(1))
-            s.clock.sleep(2)
-        assert s.free("USDT") == 10_001
-        s.clock.sleep(1)
-        assert s.free("USDT") == 10_002
+            s.clock.sleep(1)
+        for expected in (10_000, 10_001, 10_002):
+            assert s.free("USDT") == expected
+            s.clock.sleep(1)
 
     def test_a_market_that_does_not_answer_leaves_a_send_unknown(self) -> None:
         s = shop()

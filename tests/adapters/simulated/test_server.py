@@ -548,6 +548,13 @@ class TestWeather:
         s.clock.sleep(9)
         assert s.exchange.find_order("ETHUSDT", "bp-1") is None
 
+    def test_a_dropped_connection_sends_not_one_byte(self) -> None:
+        s = shop(Conditions(faults=Script({"GET /api/v3/ping": {1: Fault(drop=True)}})))
+        with served(s) as client:
+            with pytest.raises(requests.exceptions.ConnectionError, match="closed connection without response"):
+                client.ping()
+            assert client.ping() == {}
+
     def test_limits_and_bans_say_when_to_come_back(self) -> None:
         faults = Script(
             {"GET /api/v3/account": {1: Fault(status=418, code=-1003, message="banned", retry_after_s=120)}}
@@ -564,8 +571,9 @@ class TestWeather:
     )
     def test_a_blocked_place_is_told_as_binance_does(self, fault: Fault) -> None:
         with served(shop(Conditions(faults=Script({"GET /api/v3/ping": {0: fault}})))) as client:
-            status, code, _ = refusal(client.ping)
+            status, code, message = refusal(client.ping)
         assert (status, code) == (fault.status, 0)
+        assert (fault.body or fault.message) in message
 
     def test_a_fresh_order_may_not_be_found_yet(self) -> None:
         s = shop(Conditions(delays=Delays(order_ms=2000)))
