@@ -9,8 +9,9 @@ that is done, ends the run at once and cleanly (exit 0).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from runtime.closing import abort, finish, flush_only, lease_held
@@ -22,7 +23,7 @@ from runtime.domain.ladder import STATIC_SYMBOLS, Reading, Resolution, climb, ex
 from runtime.domain.limits import Circumstances, valuation_prices
 from runtime.domain.market import Snapshot
 from runtime.domain.money import CASH, CORE, FUEL, plain
-from runtime.domain.orders import Kind, Status, id_prefix
+from runtime.domain.orders import Kind, Order, Status, id_prefix
 from runtime.domain.performance import opened_day, resumed
 from runtime.domain.planning import plan_buys, plan_cash, plan_sells, shrunk
 from runtime.domain.pool import Rung
@@ -85,8 +86,10 @@ def _first_start(settings: Settings, world: World) -> None:
     account, prices = world.exchange.account(), world.market.prices()
     since = world.clock.now_ms() - OUR_ORDERS_DAYS * DAY_MS
     suspects = dict.fromkeys((CORE + CASH, FUEL + CASH, *STATIC_SYMBOLS, *(a + CASH for a in account.balances)))
-    for symbol in (s for s in suspects if s in prices):
-        if any(order.client_id.startswith(prefix) for order in world.exchange.orders_since(symbol, since)):
+    answers = world.gather({s: partial(world.exchange.orders_since, s, since) for s in suspects if s in prices})
+    for symbol in answers:
+        orders = cast("Sequence[Order]", needed(answers, symbol))
+        if any(order.client_id.startswith(prefix) for order in orders):
             raise LostState(f"no state document, but the exchange remembers orders of ours in {symbol}: run rebuild")
     if settings.first_run != "fresh":
         raise NewAccount("no state document and no orders of ours: run init (first_run: fresh)")

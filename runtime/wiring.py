@@ -54,13 +54,15 @@ class Wired:
 
 
 @contextmanager
-def wired(settings: Settings, write: Callable[[str], object]) -> Iterator[Wired]:
-    """The world of `settings`; `write` prints what a paper hour tells. Everything opened is closed on leaving."""
+def wired(settings: Settings, write: Callable[[str], object], clock: Clock | None = None) -> Iterator[Wired]:
+    """The world of `settings`; `write` prints what a paper hour tells, `clock` stands in for this machine's in a real
+    mode. Everything opened is closed on leaving.
+    """
     with ExitStack() as closing:
         if settings.mode is RunMode.PAPER:
             world = _paper(settings, write, closing)
         else:
-            world = _real(settings, closing)
+            world = _real(settings, clock or SystemClock(), closing)
         if settings.mode is RunMode.DRY_RUN:
             world = _dry(world)
         closing.callback(world.store.close)
@@ -152,14 +154,13 @@ def _binance_market(settings: Settings, clock: Clock) -> MarketData:
     return BinanceMarket(Connection(clock, hosts=Hosts(market=settings.binance_market)))
 
 
-def _real(settings: Settings, closing: ExitStack) -> World:
+def _real(settings: Settings, clock: Clock, closing: ExitStack) -> World:
     from runtime.adapters.binance.client import Connection, Credentials, Hosts
     from runtime.adapters.binance.exchange import BinanceExchange
     from runtime.adapters.binance.market import BinanceMarket
     from runtime.adapters.concurrency import ThreadGather
     from runtime.adapters.telegram import Bot, TelegramAlerter
 
-    clock = SystemClock()
     key, secret, token = settings.secrets()
     hosts = Hosts(settings.binance_api, settings.binance_api, settings.binance_market)
     connection = Connection(clock, Credentials(key, secret), hosts)

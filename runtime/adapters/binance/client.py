@@ -207,6 +207,7 @@ class Connection:
         self._resume_ms = 0
         self._local = threading.local()
         self.listed: frozenset[str] = frozenset()
+        self.listing = threading.Lock()  # held while prices are asked for: whoever needs `listed` waits for that answer
         self.session  # noqa: B018 - a key that cannot sign is found here, not in the middle of the hour
 
     @property

@@ -59,8 +59,11 @@ class BinanceExchange:
     def _listed_for(self, answer: Row) -> frozenset[str]:
         """The listed symbols, which only `LD` balances need: from the last prices, or one call where there are none."""
         names = (text(row, "asset", "account") for row in as_rows(answer.get("balances"), "account balances"))
-        if any(name.startswith("LD") for name in names) and not self._connection.listed:
-            self._market.prices()
+        if any(name.startswith("LD") for name in names):
+            with self._connection.listing:
+                listed = self._connection.listed
+            if not listed:
+                self._market.prices()
         return self._connection.listed
 
     def earn_positions(self) -> Mapping[str, EarnPosition]:

@@ -25,8 +25,9 @@ class BinanceMarket:
 
     def prices(self) -> Mapping[str, Decimal]:
         # The library's get_all_tickers raises a bare TypeError where the answer is no list.
-        prices = parse_prices(self._connection.read("prices", lambda session: session.public("ticker/price")))
-        self._connection.listed = frozenset(prices)
+        with self._connection.listing:
+            prices = parse_prices(self._connection.read("prices", lambda session: session.public("ticker/price")))
+            self._connection.listed = frozenset(prices)
         return prices
 
     def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
