@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return shown(run_cycle(wiring.settings, wiring.strategy, wiring.world), given, settings.language)
     except SettingsError as error:
         return bad_settings(error, given)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: an hour must always end with its exit line
+    except Exception as error:  # the last line of defence: an hour must always end with its exit line
         return unexpected(error, given)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 
 from runtime.adapters.clock import SimulatedClock, SystemClock
@@ -28,17 +29,20 @@ from runtime.domain.report_text import render_text
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import MINUTE_MS, parse_slot, slot_date, slot_start_ms
 from runtime.domain.texts import Language
-from runtime.errors import BadInput, SettingsError
+from runtime.errors import BadInput, SettingsError, Unavailable
 from runtime.ports import Clock, MarketData, PoolSource, Store, World
 from strategies import REGISTRY, Strategy
 from strategies.indicators import ahr999, facts_of
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCAL_ARTIFACTS = (
-    ROOT / "artifacts" / "live_pool.json",
-    ROOT.parent / "CryptoLivePoolPipelines" / "artifacts" / "live_pool.json",
-)
+LOCAL_ARTIFACTS = {
+    "artifacts/live_pool.json": ROOT / "artifacts" / "live_pool.json",
+    "CryptoLivePoolPipelines/artifacts/live_pool.json": ROOT.parent
+    / "CryptoLivePoolPipelines/artifacts/live_pool.json",
+}
+"""Where a pool is looked for when the upstream is silent, by the name that reports give it."""
 FIXTURE_FOLDER = Path(__file__).resolve().parent / "adapters" / "simulated" / "fixtures_data" / "known_answer"
+BUILT_IN_MARKETS = frozenset({"embedded", "binance"})
 PAPER_CAPITAL = Decimal(10_000)
 PAPER_MINUTE = 15
 WORKERS = 8
@@ -59,37 +63,32 @@ def wired(settings: Settings, write: Callable[[str], object], clock: Clock | Non
     mode. Everything opened is closed on leaving.
     """
     with ExitStack() as closing:
-        if settings.mode is RunMode.PAPER:
-            world = _paper(settings, write, closing)
-        else:
-            world = _real(settings, clock or SystemClock(), closing)
+        real = settings.mode is not RunMode.PAPER
+        world = _real(settings, clock or SystemClock(), closing) if real else _paper(settings, write)
         if settings.mode is RunMode.DRY_RUN:
             world = _dry(world)
         closing.callback(world.store.close)
         yield Wired(settings, REGISTRY[settings.profile], world)
 
 
-def _paper(settings: Settings, write: Callable[[str], object], closing: ExitStack) -> World:
+def _paper(settings: Settings, write: Callable[[str], object]) -> World:
     from runtime.adapters.simulated.conditions import PAPER
     from runtime.adapters.simulated.exchange import SimulatedExchange
-    from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, FolderPoolSource, manifest
+    from runtime.adapters.simulated.markets import FolderPoolSource
     from runtime.adapters.simulated.persistence import load
 
-    del closing
-    folder = EMBEDDED if settings.market == "embedded" else Path(settings.market)
-    if settings.market == "binance":
-        clock: Clock = SystemClock()
-        market = _binance_market(settings, clock)
-    else:
-        clock = SimulatedClock(_paper_moment(settings, manifest(folder).default_at))
-        market = FolderMarket(folder, clock)
-    home = Path(settings.data_dir) / "paper" / folder.name / settings.account
+    folder, clock, market = _paper_market(settings)
+    home = Path(settings.data_dir) / "paper" / _place(settings.market) / settings.account
     books = home / "exchange.json"
     exchange = SimulatedExchange(market, clock, PAPER, load(books) if books.exists() else None)
     exchange.autosave(books)
     if not books.exists():
         exchange.events.deposit(CASH, PAPER_CAPITAL)
-    upstream = FolderPoolSource(Path(settings.pools) if settings.pools else folder, clock)
+    upstream = (
+        FolderPoolSource(Path(settings.pools), clock, "--pools")
+        if settings.pools
+        else FolderPoolSource(folder, clock, _label(settings.market))
+    )
     return World(
         clock=clock,
         pools=(upstream, *_local_files(settings)),
@@ -134,6 +133,35 @@ def wired_fixture(settings: Settings, folder: Path, write: Callable[[str], objec
         facts=fixture.facts(),
     )
     yield Wired(settings, REGISTRY[settings.profile], world)
+
+
+def _paper_market(settings: Settings) -> tuple[Path, Clock, MarketData]:
+    """The folder that may hold a pool, the clock, and the market of a paper hour."""
+    from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, manifest
+
+    if settings.market == "binance":
+        clock = SystemClock()
+        return Path("binance"), clock, _binance_market(settings, clock)
+    folder = EMBEDDED if settings.market == "embedded" else Path(settings.market)
+    if not folder.is_dir():
+        raise SettingsError((f"--market: {settings.market!r} – must be embedded, binance, or a folder of candles",))
+    try:
+        simulated = SimulatedClock(_paper_moment(settings, manifest(folder).default_at))
+        return folder, simulated, FolderMarket(folder, simulated)
+    except (BadInput, Unavailable) as error:
+        raise SettingsError((f"--market: {error}",)) from None
+
+
+def _label(market: str) -> str:
+    """The name of a market in reports: the same on every machine."""
+    return market if market in BUILT_IN_MARKETS else Path(market).resolve().name
+
+
+def _place(market: str) -> str:
+    """The name of a market's own folder of state: two candle folders of the same name never share one account."""
+    if market in BUILT_IN_MARKETS:
+        return market
+    return f"{_label(market)}-{sha256(str(Path(market).resolve()).encode(errors='replace')).hexdigest()[:8]}"
 
 
 def _paper_moment(settings: Settings, default: str | None) -> int:
@@ -204,8 +232,8 @@ def _sqlite(home: Path, clock: Clock, settings: Settings) -> Store:
 
 
 def _local_files(settings: Settings) -> tuple[PoolSource, ...]:
-    own = (Path(settings.artifact_file),) if settings.artifact_file else ()
-    return tuple(FilePoolSource(Rung.LOCAL_FILE, path) for path in (*own, *LOCAL_ARTIFACTS))
+    own = {"STRATEGY_ARTIFACT_FILE": Path(settings.artifact_file)} if settings.artifact_file else {}
+    return tuple(FilePoolSource(Rung.LOCAL_FILE, path, where) for where, path in (own | LOCAL_ARTIFACTS).items())
 
 
 def _dry(world: World) -> World:

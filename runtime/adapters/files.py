@@ -37,14 +37,17 @@ _GZIP_MAGIC = b"\x1f\x8b"
 class FilePoolSource:
     """A rung of the ladder that is a JSON file: the operator's, the repository's, or a sibling checkout's."""
 
-    def __init__(self, rung: Rung, path: Path) -> None:
-        """`path` may be missing until it is read; a link to a file counts as the file."""
+    def __init__(self, rung: Rung, path: Path, where: str = "") -> None:
+        """`path` may be missing until it is read; a link to a file counts as the file.
+
+        `where` names it in reports and errors, so that they read alike on every machine; without it, the path does.
+        """
         self.rung = rung
-        self.where = str(path)
+        self.where = where or str(path)
         self._path = path
 
     def read(self) -> Mapping[str, Any]:
-        return _json_object(_read_bytes(self._path, POOL_BYTES_MAX), self.where)
+        return _json_object(_read_bytes(self._path, POOL_BYTES_MAX, self.where), self.where)
 
 
 class FolderReportSink:
@@ -131,21 +134,22 @@ def _encoded(text: str) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
-def _read_bytes(path: Path, limit: int) -> bytes:
-    """All of a regular file; never waits (a pipe would), never reads more than `limit` bytes."""
+def _read_bytes(path: Path, limit: int, where: str = "") -> bytes:
+    """All of a regular file; never waits (a pipe would), never reads more than `limit` bytes; `where` names it."""
+    where = where or str(path)
     try:
         opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if not stat.S_ISREG(os.fstat(opened).st_mode):
-                raise Unavailable(str(path), "is not a file")
+                raise Unavailable(where, "is not a file")
             with os.fdopen(opened, "rb", closefd=False) as file:
                 data = file.read(limit + 1)
         finally:
             os.close(opened)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise Unavailable(str(path), getattr(error, "strerror", None) or str(error)) from None
+        raise Unavailable(where, getattr(error, "strerror", None) or str(error)) from None
     if len(data) > limit:
-        raise BadPayload(str(path), f"more than {limit} bytes", "is too big for what it should be")
+        raise BadPayload(where, f"more than {limit} bytes", "is too big for what it should be")
     return data
 
 

@@ -10,18 +10,22 @@ from typing import Any
 from runtime.errors import BadPayload, Unavailable
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`; `Unavailable` if it cannot be read, `BadPayload` if it is not one JSON object."""
+def read_object(path: Path, where: str = "") -> dict[str, Any]:
+    """The JSON object in `path`; `Unavailable` if it cannot be read, `BadPayload` if it is not one JSON object.
+
+    Errors name it as `where`, or by its path.
+    """
+    where = where or str(path)
     try:
         value = json.loads(
             path.read_bytes(), parse_float=_finite, parse_constant=_finite, object_pairs_hook=_without_repeats
         )
     except OSError as error:
-        raise Unavailable(str(path), error.strerror or str(error)) from None
+        raise Unavailable(where, error.strerror or str(error)) from None
     except (ValueError, RecursionError) as error:
-        raise BadPayload(str(path), str(error), "must be one JSON object") from None
+        raise BadPayload(where, str(error), "must be one JSON object") from None
     if not isinstance(value, dict):
-        raise BadPayload(str(path), value, "must be one JSON object")
+        raise BadPayload(where, value, "must be one JSON object")
     return value
 
 

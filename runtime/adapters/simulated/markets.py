@@ -223,13 +223,17 @@ class FolderPoolSource:
 
     rung = Rung.FRESH_UPSTREAM
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        """`path` is a market folder, a folder of documents, or one document."""
+    def __init__(self, path: Path, clock: Clock, name: str = "") -> None:
+        """`path` is a market folder, a folder of documents, or one document.
+
+        `name` stands for it in reports and errors, so that they read alike on every machine; without it, the path does.
+        """
         self._path, self._clock = path, clock
-        self.where = str(path)
+        self.where = name or str(path)
 
     def read(self) -> Mapping[str, Any]:
-        return read_object(self._document())
+        document = self._document()
+        return read_object(document, self.where if document == self._path else f"{document.name} of {self.where}")
 
     def _document(self) -> Path:
         if self._path.is_file():
