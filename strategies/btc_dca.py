@@ -1,4 +1,8 @@
-"""Bitcoin: one purchase a day while it is cheap, a trim once a tier and episode while it is extreme."""
+"""Bitcoin: one purchase a day while it is cheap, a trim once a tier and episode while it is extreme.
+
+A value that is missing, not finite or not positive buys nothing: the system before this one read a missing ahr999 as
+0 and bought five times. An hour never both buys and trims: a trim that is due comes first.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,12 @@ def multiplier(ahr999: float, settings: StrategySettings) -> int:
 
 
 def purchase(ahr999: float | None, done: tuple[str, ...], settings: StrategySettings) -> int | Gate:
-    """Today's multiplier, or the gate that stops the purchase. A missing or non-finite ahr999 buys nothing."""
+    """Today's multiplier, or the gate that stops the purchase."""
     if "dca" in done:
         return Gate("bought_today", Sleeve.BTC_CORE, PAIR)
     if "trim" in done:
         return Gate("trimmed_today", Sleeve.BTC_CORE, PAIR)
-    if ahr999 is None or not math.isfinite(ahr999):
+    if ahr999 is None or not math.isfinite(ahr999) or ahr999 <= 0:
         return Gate("ahr999_missing", Sleeve.BTC_CORE, PAIR)
     times = multiplier(ahr999, settings)
     if not times:
@@ -43,7 +47,7 @@ def trim(btc: BtcFacts | None, memory: TrimMemory, done: tuple[str, ...], settin
     The highest tier reached is sold, and with it every lower one counts as sold: a z-score on its way down must not
     sell again what it sold on its way up.
     """
-    if btc is None or btc.zscore is None or btc.sell_trigger is None:
+    if btc is None or btc.zscore is None or btc.sell_trigger is None or not math.isfinite(btc.zscore):
         return Gate("indicators_missing", Sleeve.BTC_CORE, PAIR)
     numbers = {"zscore": f"{btc.zscore:.6g}", "trigger": f"{btc.sell_trigger:.6g}"}
     if btc.zscore <= btc.sell_trigger:

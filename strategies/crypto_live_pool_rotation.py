@@ -22,6 +22,7 @@ from runtime.domain.decision import (
     Memory,
     Target,
 )
+from runtime.domain.instruments import sell_lots
 from runtime.domain.limits import Action, Circumstances, standing_gates, symbol_gates, valuation_prices
 from runtime.domain.market import Facts, Snapshot, ratio
 from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO, plain
@@ -29,8 +30,8 @@ from runtime.domain.orders import Sleeve
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
 from runtime.domain.state import State
-from runtime.domain.valuation import Wallet, values_of, wallet_of
-from strategies.allocation import btc_base_order, btc_target_ratio
+from runtime.domain.valuation import Wallet, is_dust, values_of, wallet_of
+from strategies.allocation import btc_base_order, btc_target_ratio, order_caps
 from strategies.btc_dca import PAIR, episode, purchase, trim
 from strategies.earn_buffer import FUEL_PAIR, quiet_hours, refuel
 from strategies.indicators import ahr999, facts_of
@@ -48,6 +49,7 @@ class _View:
     settings: StrategySettings
     facts: Facts
     wallet: Wallet
+    prices: Mapping[str, Decimal]
     values: Mapping[str, Decimal]
     circumstances: Circumstances
     judgement: Judgement
@@ -59,8 +61,12 @@ class _View:
     @property
     def done(self) -> tuple[str, ...]:
         """What fills already did today."""
-        day = self.state.day
-        return day.done if day is not None and day.day == slot_date(self.snapshot.slot) else ()
+        return self.state.day.done if self.state.day is not None else ()
+
+    @property
+    def bought(self) -> Decimal:
+        """USDT of all purchases today."""
+        return self.state.day.buys_all if self.state.day is not None else ZERO
 
 
 def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: StrategySettings) -> Decision:
@@ -75,7 +81,8 @@ def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: Stra
     earn, fuel, cash_gates = _cash(view)
     equity = view.equity
     btc_ratio = btc_target_ratio(equity, settings)
-    breaker = settled(view.judgement.breaker, len(memories))
+    sellable = sum(_sellable(view, symbol) for symbol in memories)
+    breaker = settled(view.judgement.breaker, slot_date(snapshot.slot), len(memories), sellable)
     trim_memory = episode(view.facts.btc, state.memory.trim, settings)
     return Decision(
         slot=snapshot.slot,
@@ -88,8 +95,9 @@ def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: Stra
         targets=targets,
         entries=entries,
         exits=(*leaving, *trimming),
-        order_caps=_order_caps(view),
-        buys_left=max(ZERO, settings.buys_day_ratio_max * equity - (state.day.buys_all if state.day else ZERO)),
+        order_caps=order_caps((*pool.symbols, PAIR, FUEL_PAIR), equity, view.facts, settings),
+        buys_left=max(ZERO, settings.buys_day_ratio_max * equity - view.bought),
+        prices=view.prices,
         dca=dca,
         earn=earn,
         fuel=fuel,
@@ -101,13 +109,16 @@ def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: Stra
 
 def _view(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: StrategySettings) -> _View:
     facts = snapshot.facts or facts_of(snapshot.daily, settings)
+    if state.day is not None and state.day.day != slot_date(snapshot.slot):
+        state = replace(state, day=None)
     wallet = wallet_of(state.ledger, snapshot.account, snapshot.earn)
     before = Circumstances(snapshot, state, pool.degraded, settings)
-    values = values_of(wallet, valuation_prices(before))
+    prices = valuation_prices(before)
+    values = values_of(wallet, prices)
     judgement = judge_losses(snapshot, state, {a: values[a] for a in wallet.trend_assets}, facts, settings)
     memory = replace(state.memory, breaker=judgement.breaker, reduce_only_ms=judgement.reduce_only_ms)
     after = replace(before, state=replace(state, memory=memory))
-    return _View(snapshot, state, pool, settings, facts, wallet, values, after, judgement)
+    return _View(snapshot, state, pool, settings, facts, wallet, prices, values, after, judgement)
 
 
 def _held(view: _View) -> list[str]:
@@ -115,21 +126,28 @@ def _held(view: _View) -> list[str]:
     held = []
     for asset in view.wallet.trend_assets:
         instrument = view.snapshot.instruments.get(asset + CASH)
-        least = max(view.settings.dust, instrument.min_notional if instrument else ZERO)
-        if view.values[asset] >= least or (instrument is None and asset + CASH in view.state.memory.holdings):
+        unlisted = instrument is None and asset + CASH in view.state.memory.holdings
+        if unlisted or not is_dust(view.values[asset], instrument, view.settings):
             held.append(asset + CASH)
     return held
+
+
+def _sellable(view: _View, symbol: str) -> bool:
+    """Whether the exchange would take a sale of the holding at all: its pair trades, and the filters let it through."""
+    instrument, quantity = view.snapshot.instruments.get(symbol), view.wallet.quantities[symbol.removesuffix(CASH)]
+    if instrument is None or not instrument.tradable:
+        return False
+    return bool(sell_lots(instrument, quantity, view.prices.get(symbol, ZERO)).parts)
 
 
 def _holding(view: _View, symbol: str) -> Holding:
     snapshot, position = view.snapshot, view.state.positions.get(symbol)
     trusted = not symbol_gates(view.circumstances, Action.TREND_EXIT, symbol)
-    price = snapshot.prices[symbol] if trusted else None
-    known = snapshot.prices.get(symbol) or view.state.prices.get(symbol, ZERO)
     return Holding(
         symbol,
-        price,
-        position.average if position else known,
+        snapshot.prices[symbol] if trusted else None,
+        view.prices.get(symbol, ZERO),
+        position.average if position else None,
         snapshot.highs.get(symbol),
         view.state.memory.holdings.get(symbol),
         symbol in view.pool.symbols or symbol in view.pool.dropped,
@@ -172,7 +190,7 @@ def _trend_entries(
     view: _View, candidates: tuple[Candidate, ...], targets: tuple[Target, ...], leaving: set[str]
 ) -> tuple[tuple[str, ...], list[Gate]]:
     gates = [g for c in candidates if (g := _not_selected(c, view))]
-    gates += [Gate("not_trading", Sleeve.TREND, s, {"why": why}) for s, why in sorted(view.pool.dropped.items())]
+    gates += [_dropped(view, symbol, why) for symbol, why in sorted(view.pool.dropped.items())]
     gates += standing_gates(view.circumstances, Action.TREND_ENTRY)
     blocked = any(not g.symbol and g.sleeve is Sleeve.TREND for g in gates)
     entries = []
@@ -182,6 +200,13 @@ def _trend_entries(
         if not own and not blocked:
             entries.append(target.symbol)
     return tuple(entries), gates
+
+
+def _dropped(view: _View, symbol: str, why: str) -> Gate:
+    """An official symbol that is not traded now: because the exchange does not, or because a lower rung omits it."""
+    instrument = view.snapshot.instruments.get(symbol)
+    name = "retired" if instrument is not None and instrument.tradable else "not_trading"
+    return Gate(name, Sleeve.TREND, symbol, {"why": why})
 
 
 def _not_selected(candidate: Candidate, view: _View) -> Gate | None:
@@ -212,17 +237,6 @@ def _entry_gates(view: _View, symbol: str, *, leaving: bool) -> list[Gate]:
     return gates
 
 
-def _order_caps(view: _View) -> dict[str, Decimal]:
-    equity_cap = view.settings.order_ratio_max * view.equity
-    caps = dict.fromkeys((*view.pool.symbols, PAIR, FUEL_PAIR), equity_cap)
-    for symbol in caps:
-        known = view.facts.symbols.get(symbol)
-        if known is not None and known.avg_quote_vol_30 is not None:
-            volume_cap = view.settings.order_volume_ratio_max * ratio(known.avg_quote_vol_30)
-            caps[symbol] = min(equity_cap, volume_cap)
-    return caps
-
-
 def _core(view: _View) -> tuple[Dca | None, list[Exit], list[Gate]]:
     snapshot, settings, btc = view.snapshot, view.settings, view.facts.btc
     price = snapshot.price(CORE)
@@ -231,14 +245,13 @@ def _core(view: _View) -> tuple[Dca | None, list[Exit], list[Gate]]:
         *standing_gates(view.circumstances, Action.DCA_BUY),
         *symbol_gates(view.circumstances, Action.DCA_BUY, PAIR),
     ]
-    times = purchase(value, view.done, settings)
+    trimming, trim_gates = _trim(view)
+    times = purchase(value, (*view.done, "trim") if trimming else view.done, settings)
     dca = None
     if isinstance(times, Gate):
         gates.append(times)
-    elif not gates and value is not None and btc is not None:
-        base = btc_base_order(view.equity, settings)
-        dca = Dca(times, base, value, settings.ahr999_cost)
-    trimming, trim_gates = _trim(view)
+    elif not gates and value is not None:
+        dca = Dca(times, btc_base_order(view.equity, settings), value, settings.ahr999_cost)
     return dca, trimming, gates + trim_gates
 
 

@@ -2,21 +2,28 @@
 
 A tripped breaker stays latched until its sale is finished and its cooling over; the sale is asked for again every hour
 until nothing is held. Account limits latch `reduce_only`; only the operator lifts it, by a later `run` of control.
+
+Where the contract is silent: dust alone is not managed, so it cannot trip the breaker; a sleeve that was sold today is
+judged by the plain limit, because no holding's volatility widens it any more; and once the cooling is over, what the
+exchange does not let us sell (halted, or too small for its filters) no longer keeps the breaker latched, or one delisted
+coin would stop all entries for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 
 from runtime.domain.decision import BreakerMemory, Memory
 from runtime.domain.limits import account_losses, breaker_threshold, sleeve_return, tripped
 from runtime.domain.market import Facts, Snapshot
-from runtime.domain.money import ZERO, plain
+from runtime.domain.money import CASH, ZERO, plain
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
 from runtime.domain.state import State
+from runtime.domain.valuation import is_dust
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,10 @@ def _sleeve(
     snapshot: Snapshot, state: State, trend: Mapping[str, Decimal], facts: Facts, settings: StrategySettings
 ) -> tuple[BreakerMemory, dict[str, str]]:
     today, breaker, figures = slot_date(snapshot.slot), state.memory.breaker, dict[str, str]()
-    value = sum(trend.values(), ZERO)
-    result = sleeve_return(state.day, value) if state.day is not None else None
+    day, value = state.day, sum(trend.values(), ZERO)
+    managed = any(not is_dust(v, snapshot.instruments.get(asset + CASH), settings) for asset, v in trend.items())
+    at_risk = day is not None and (managed or day.bought > 0 or day.sold > 0)
+    result = sleeve_return(day, value) if day is not None and at_risk else None
     if result is not None:
         limit = breaker_threshold(trend, facts, settings)
         figures.update(sleeve_return=plain(round(result, 6)), sleeve_limit=plain(round(-limit, 6)))
@@ -58,9 +67,10 @@ def _sleeve(
     return breaker, figures
 
 
-def settled(breaker: BreakerMemory, held: int) -> BreakerMemory:
-    """The breaker once nothing is held any more: its sale is finished."""
-    return replace(breaker, liquidating=False) if breaker.liquidating and not held else breaker
+def settled(breaker: BreakerMemory, today: date, held: int, sellable: int) -> BreakerMemory:
+    """The breaker once its sale is finished: nothing is held, or, after the cooling, nothing of it can be sold."""
+    cooled = breaker.cooling_until is not None and today > breaker.cooling_until
+    return replace(breaker, liquidating=False) if not held or (cooled and not sellable) else breaker
 
 
 def _still_latched(snapshot: Snapshot, memory: Memory) -> int:

@@ -3,10 +3,12 @@
 Judged on closed days only, so the answer stands all day; the live price decides nothing but the stop and sma60.
 The pool's order is the upstream's: it breaks ties, and nothing here re-ranks it for the next month. Missing data is
 asymmetric on purpose: it never buys, and it never sells either, except by the last stop and sma60 that were known.
+What cannot be scored because bitcoin's own rates are missing counts as missing, not as failed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -85,11 +87,15 @@ def select(candidates: Sequence[Candidate], facts: Facts, settings: StrategySett
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A held trend symbol as exits see it. Prices are USDT; `price` None = not to be trusted this hour."""
+    """A held trend symbol as exits see it. Prices are USDT; `price` None = not to be trusted this hour.
+
+    `valued_at` is the last price that was known to be good: what the high begins with if nothing else is known.
+    """
 
     symbol: str
     price: Decimal | None
-    average_entry: Decimal
+    valued_at: Decimal
+    average_entry: Decimal | None
     high: Decimal | None
     before: HoldingMemory | None
     in_pool: bool
@@ -99,12 +105,12 @@ def remember(holding: Holding, known: SymbolFacts | None, settings: StrategySett
     """The highest price since entry, and the newest stop and sma60 that indicators allowed."""
     before = holding.before
     seen = [holding.average_entry, holding.price, holding.high, before.highest if before else None]
-    highest = max(value for value in seen if value is not None)
+    highest = max((value for value in seen if value is not None), default=holding.valued_at)
     stop = before.stop if before else None
     sma60 = before.sma60 if before else None
-    if known is not None and known.atr14 is not None:
+    if known is not None and known.atr14 is not None and math.isfinite(known.atr14):
         stop = highest - ratio(settings.atr_multiple * known.atr14)
-    if known is not None and known.sma60 is not None:
+    if known is not None and known.sma60 is not None and math.isfinite(known.sma60):
         sma60 = ratio(known.sma60)
     return HoldingMemory(highest, stop, sma60)
 
@@ -128,7 +134,7 @@ def leave(
 
 
 def _outgrown(holding: Holding, candidate: Candidate | None, exit_rank: int) -> Exit | None:
-    if not holding.in_pool or candidate is None or "indicators" in candidate.failed:
+    if not holding.in_pool or candidate is None or _unjudged(candidate):
         return None
     if candidate.failed:
         numbers = {"failed": " ".join(candidate.failed)}
@@ -137,3 +143,9 @@ def _outgrown(holding: Holding, candidate: Candidate | None, exit_rank: int) -> 
         numbers = {"rank": str(candidate.rank), "exit_rank": str(exit_rank)}
         return Exit(Sleeve.TREND, holding.symbol, ExitReason.OUTRANKED, numbers=numbers)
     return None
+
+
+def _unjudged(candidate: Candidate) -> bool:
+    """Whether data is missing; a volatility of 0 has no score either, but it is known, and does not qualify."""
+    unscored = candidate.score is None and "vol20" not in candidate.failed
+    return unscored or candidate.momentum is None or bool({"indicators", "close"} & set(candidate.failed))

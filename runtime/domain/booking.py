@@ -2,6 +2,12 @@
 
 Only a fill makes something done: marks, tiers and sums follow from what executed, never from what was asked for.
 Everything here is one pure step from state to state, so that closing an intent and booking its fills can be one write.
+
+A fill belongs to the day of its intent's slot. One that is settled only after midnight is therefore not done today, but
+what was held at midnight included it: the day's opening quantity is corrected, or it would read as a profit or a loss.
+
+Two holdings of a symbol are told apart: what the lot step left over from an old one must not lend its entry time to a
+new one, whose trailing high would then begin in the past and sell it at once.
 """
 
 from __future__ import annotations
@@ -26,10 +32,13 @@ def book_order(state: State, intent: Intent, prices: Mapping[str, Decimal]) -> t
     day = state.day
     if day is not None and intent.slot[:10] == day.day.isoformat():
         day = _day_after(day, intent, order, prices)
+    elif day is not None and intent.sleeve is Sleeve.TREND and intent.slot[:10] < day.day.isoformat():
+        day = _opening_after(day, order)
+    fresh = intent.sleeve is Sleeve.TREND and order.symbol not in state.memory.holdings
     return replace(
         state,
         ledger=state.ledger.posted((entry,)),
-        positions=_positions_after(state.positions, order, prices),
+        positions=_positions_after(state.positions, order, prices, fresh=fresh),
         day=day,
         memory=_memory_after(state.memory, intent),
     ), (entry,)
@@ -49,15 +58,17 @@ def _fee_cost(order: Order, prices: Mapping[str, Decimal]) -> tuple[Decimal, Dec
 
 
 def _positions_after(
-    positions: Mapping[str, Position], order: Order, prices: Mapping[str, Decimal]
+    positions: Mapping[str, Position], order: Order, prices: Mapping[str, Decimal], *, fresh: bool
 ) -> dict[str, Position]:
+    """Positions after the order; `fresh` = what was there is no holding but a remainder, so a purchase opens anew."""
     base_fee, cash_fee, other = _fee_cost(order, prices)
     after = dict(positions)
     old = positions.get(order.symbol)
     if order.side is Side.BUY:
         cost = order.quote_qty + cash_fee + other + (old.cost if old else ZERO)
         quantity = order.executed_qty - base_fee + (old.quantity if old else ZERO)
-        after[order.symbol] = Position(cost, quantity, old.opened_ms if old else order.time_ms)
+        opened_ms = order.time_ms if old is None or fresh else old.opened_ms
+        after[order.symbol] = Position(cost, quantity, opened_ms)
     elif old is not None:
         left = old.quantity - order.executed_qty - base_fee
         if left > 0:
@@ -65,6 +76,15 @@ def _positions_after(
         else:
             del after[order.symbol]
     return after
+
+
+def _opening_after(day: DayBook, order: Order) -> DayBook:
+    """The day whose opening quantity lacked a fill of the day before; a close that is not known is its price."""
+    asset = order.symbol.removesuffix(CASH)
+    moved = order.executed_qty if order.side is Side.BUY else -order.executed_qty
+    quantity = day.start_quantities.get(asset, ZERO) + moved - fees(order).get(asset, ZERO)
+    closes = {asset: order.average_price, **day.start_closes}
+    return replace(day, start_quantities={**day.start_quantities, asset: quantity}, start_closes=closes)
 
 
 def _day_after(day: DayBook, intent: Intent, order: Order, prices: Mapping[str, Decimal]) -> DayBook:

@@ -127,8 +127,8 @@ class Decision:
     """What to hold and why. Ratios are fractions of equity; equity is USDT; `memory` is the strategy's next memory.
 
     `targets` are selected whatever stops them; `entries` are those of them that may be bought this hour. `order_caps`
-    are USDT an order by pair, `buys_left` what may still be bought today in all. `returns` are the figures that the
-    loss limits compared.
+    are USDT an order by pair, `buys_left` what may still be bought today in all. `prices` are what holdings were valued
+    at (USDT by pair; also where no price may be traded on). `returns` are the figures that the loss limits compared.
     """
 
     slot: str
@@ -143,6 +143,7 @@ class Decision:
     exits: tuple[Exit, ...] = ()
     order_caps: Mapping[str, Dec] = field(default_factory=dict)
     buys_left: Dec = ZERO
+    prices: Mapping[str, Dec] = field(default_factory=dict)
     dca: Dca | None = None
     earn: bool = False
     fuel: bool = False

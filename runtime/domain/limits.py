@@ -2,15 +2,21 @@
 
 The gate table of the strategy contract (section 9) is `CONDITIONS`, one row a condition, so that it can be read beside
 the contract. A condition that cannot be judged counts as unfavourable for what would open risk and as silent for what
-would only sell: missing data never liquidates, and never buys.
+would only sell: missing data never liquidates, and never buys. A mode of control that is not known counts as `halt`.
 
 The worked problem of the breaker: a sleeve that sells half of itself at no loss must read 0 %, not -50 %; one that
 was empty at midnight and lost 6 % of what it bought today must read -6 %, not "no base". So the return of the day is
 (value now + sold - bought - start) / (start + the day's largest running total of bought - sold).
+
+Where the contract is silent: a day of cooling is a whole UTC day after the trip's own; an unfinished sale keeps the
+breaker latched; a fill settled on a later day belongs to the day it was meant for (`domain.booking`); an order that
+nobody knows stops every purchase, fuel too, because all of them spend the same USDT, but no Earn move, which can only
+move what is really free.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,9 +24,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from runtime.domain.decision import BreakerMemory, Gate
-from runtime.domain.market import Facts, Snapshot
-from runtime.domain.money import CASH, CORE, FUEL, ZERO, plain
-from runtime.domain.orders import Kind, Sleeve, Status
+from runtime.domain.market import Facts, Snapshot, exact
+from runtime.domain.money import CASH, ONE, ZERO, plain
+from runtime.domain.orders import Kind, Sleeve
 from runtime.domain.settings import StrategySettings
 from runtime.domain.state import DayBook, State
 
@@ -55,10 +61,11 @@ class Circumstances:
     settings: StrategySettings
 
     @property
-    def cooling(self) -> bool:
-        """Whether the sleeve breaker is latched or cooling down."""
-        until = self.state.memory.breaker.cooling_until
-        return until is not None and date.fromisoformat(self.snapshot.slot[:10]) <= until
+    def latched(self) -> bool:
+        """Whether the sleeve breaker's sale is unfinished, or it is cooling down."""
+        breaker = self.state.memory.breaker
+        until = breaker.cooling_until
+        return breaker.liquidating or (until is not None and date.fromisoformat(self.snapshot.slot[:10]) <= until)
 
     @property
     def reduce_only(self) -> bool:
@@ -67,9 +74,8 @@ class Circumstances:
 
     @property
     def unknown_orders(self) -> tuple[str, ...]:
-        """Pairs of orders whose outcome nobody knows yet."""
-        unsettled = (i for i in self.state.open_intents if i.kind is Kind.ORDER and i.status is Status.UNKNOWN)
-        return tuple(sorted({i.symbol for i in unsettled}))
+        """Pairs of orders whose outcome nobody knows yet: unknown ones, and any written down but not settled."""
+        return tuple(sorted({i.symbol for i in self.state.open_intents if i.kind is Kind.ORDER}))
 
     @property
     def unsettled_earn(self) -> bool:
@@ -80,9 +86,9 @@ class Circumstances:
 Condition = tuple[str, Callable[[Circumstances], bool], frozenset[Action]]
 
 CONDITIONS: tuple[Condition, ...] = (
-    ("halt", lambda c: c.snapshot.control == "halt", frozenset(Action)),
+    ("halt", lambda c: c.snapshot.control not in {"run", "reduce_only"}, frozenset(Action)),
     ("degraded_source", lambda c: c.degraded, frozenset({Action.TREND_ENTRY})),
-    ("breaker", lambda c: c.cooling, frozenset({Action.TREND_ENTRY})),
+    ("breaker", lambda c: c.latched, frozenset({Action.TREND_ENTRY})),
     ("reduce_only", lambda c: c.reduce_only, _BUYS),
     ("earn_unreadable", lambda c: c.snapshot.earn is None, _BUYS | {Action.CASH_MOVE}),
     ("unknown_order", lambda c: bool(c.unknown_orders), _BUYS),
@@ -120,31 +126,45 @@ def price_fault(circumstances: Circumstances, symbol: str) -> tuple[str, dict[st
     """Why the price of a pair must not be traded on, as (gate, numbers); None if it may.
 
     Suspect = it differs by more than `price_jump_max` from both the last close and the last cycle's price; where only
-    one of them is known, from that one.
+    one of them is known, from that one. Stale = read more than `price_age_max_s` before the snapshot.
     """
     snapshot, settings = circumstances.snapshot, circumstances.settings
     price = snapshot.prices.get(symbol)
     if price is None or price <= 0:
         return "price_missing", {}
     known = [p for p in (_last_close(snapshot, symbol), circumstances.state.prices.get(symbol)) if p]
-    if known and all(abs(price / p - 1) > settings.price_jump_max for p in known):
+    if known and all(jumped(price, p, settings) for p in known):
         return "price_suspect", {"price": plain(price), "known": " ".join(plain(p) for p in known)}
+    age_ms = snapshot.now_ms - snapshot.priced_ms
+    if age_ms > settings.price_age_max_s * 1000:
+        return "price_stale", {"age_ms": str(age_ms), "max_s": str(settings.price_age_max_s)}
     return None
 
 
+def jumped(price: Decimal, known: Decimal, settings: StrategySettings) -> bool:
+    """Whether `price` is further from `known` (> 0) than a price that may be traded on."""
+    return abs(price / known - ONE) > settings.price_jump_max
+
+
 def valuation_prices(circumstances: Circumstances) -> dict[str, Decimal]:
-    """Prices to value holdings with: this hour's, or the last cycle's where this hour's cannot be trusted."""
-    prices = dict(circumstances.state.prices)
-    prices.update(circumstances.snapshot.prices)
-    for symbol, last in circumstances.state.prices.items():
-        if symbol in circumstances.snapshot.prices and price_fault(circumstances, symbol):
-            prices[symbol] = last
-    return prices
+    """Prices to value holdings with: this hour's, or the last cycle's where this hour's is missing or suspect, or the
+    last close where there is none either. A price that is merely old still values.
+    """
+    snapshot, before = circumstances.snapshot, circumstances.state.prices
+    symbols = snapshot.prices.keys() | before.keys() | snapshot.daily.series.keys()
+    return {symbol: price for symbol in sorted(symbols) if (price := _value_price(circumstances, symbol))}
+
+
+def _value_price(circumstances: Circumstances, symbol: str) -> Decimal | None:
+    fault = price_fault(circumstances, symbol)
+    if fault is None or fault[0] == "price_stale":
+        return circumstances.snapshot.prices[symbol]
+    return circumstances.state.prices.get(symbol) or _last_close(circumstances.snapshot, symbol)
 
 
 def _last_close(snapshot: Snapshot, symbol: str) -> Decimal | None:
     series = snapshot.daily.series.get(symbol)
-    return Decimal(repr(series.close[-1])) if series else None
+    return exact(series.close[-1]) if series else None
 
 
 def _numbers(circumstances: Circumstances, name: str) -> dict[str, str]:
@@ -160,7 +180,7 @@ def _numbers(circumstances: Circumstances, name: str) -> dict[str, str]:
 
 
 def sleeve_return(day: DayBook, value: Decimal) -> Decimal | None:
-    """Today's return of the trend sleeve (fraction, fees included) at `value` USDT now; None where nothing was at risk."""
+    """Today's return of the trend sleeve (fraction, fees included) at `value` USDT now; None if nothing was at risk."""
     start = sum((q * day.start_closes.get(a, ZERO) for a, q in day.start_quantities.items()), ZERO)
     base = start + day.net_peak
     return (value + day.sold - day.bought - start) / base if base > 0 else None
@@ -169,7 +189,8 @@ def sleeve_return(day: DayBook, value: Decimal) -> Decimal | None:
 def breaker_threshold(values: Mapping[str, Decimal], facts: Facts, settings: StrategySettings) -> Decimal:
     """The loss (positive fraction) at which the sleeve breaker trips, for trend holdings worth `values` by asset.
 
-    max(breaker_loss, multiple x sum of weight x vol20), weights by value; a holding without vol20 adds nothing.
+    max(breaker_loss, multiple x sum of weight x vol20), weights by value; a holding without vol20 adds nothing, so
+    that what is not known can only make the limit tighter, down to `breaker_loss` and no further.
     """
     total = sum(values.values(), ZERO)
     if not settings.breaker_vol_multiple or not total:
@@ -177,8 +198,8 @@ def breaker_threshold(values: Mapping[str, Decimal], facts: Facts, settings: Str
     swing = ZERO
     for asset, value in values.items():
         known = facts.symbols.get(asset + CASH)
-        if known is not None and known.vol20 is not None:
-            swing += value / total * Decimal(repr(known.vol20))
+        if known is not None and known.vol20 is not None and math.isfinite(known.vol20):
+            swing += value / total * exact(known.vol20)
     return max(settings.breaker_loss, settings.breaker_vol_multiple * swing)
 
 
@@ -193,9 +214,4 @@ def account_losses(state: State) -> tuple[Decimal, Decimal]:
     """(loss today, drawdown from the peak) of the time-weighted return, as positive fractions."""
     index = state.performance.index
     day_start = state.day.index if state.day else index
-    return max(ZERO, 1 - index / day_start), max(ZERO, 1 - index / state.performance.peak)
-
-
-def managed_trend(values: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """The trend sleeve's part of `values` (by asset)."""
-    return {asset: value for asset, value in values.items() if asset not in {CASH, FUEL, CORE}}
+    return max(ZERO, ONE - index / day_start), max(ZERO, ONE - index / state.performance.peak)

@@ -2,7 +2,8 @@
 
 The return is linked hour by hour (facts: time-weighted return = product of sub-period returns, with a boundary at every
 external flow): equity now, less what came in from outside since the last link, over equity then. Trades and fees inside
-an hour show at the next link. A flow counts at the end of its sub-period.
+an hour show at the next link. A flow counts at the end of its sub-period. The index never reaches 0: from there no
+later return could be linked, and every loss would be a division by it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO
 from runtime.domain.slots import DAY_MS, day_start_ms
 from runtime.domain.state import DayBook, Performance, State
 
-INDEX_PLACES = Decimal(1).scaleb(-12)
+INDEX_PLACES = ONE.scaleb(-12)
 _MANAGED = frozenset({Book.SPOT, Book.EARN, Book.TRANSIT})
 _OUTSIDE = frozenset({Book.FLOWS, Book.UNEXPLAINED, Book.OPENING, Book.RESERVED})
 
@@ -27,7 +28,7 @@ def linked(performance: Performance, equity: Decimal, flows: Decimal) -> Perform
     """The return index after equity became `equity` USDT, of which `flows` came from outside since the last link."""
     index = performance.index
     if performance.equity is not None and performance.equity > 0:
-        index = (index * max(ZERO, equity - flows) / performance.equity).quantize(INDEX_PLACES)
+        index = _index(index * (equity - flows) / performance.equity)
     return Performance(index, max(performance.peak, index), equity)
 
 
@@ -56,7 +57,7 @@ def opened_day(state: State, today: date, daily: DailyMarket, prices: Mapping[st
     then = sum((q * closes.get(a, ONE if a == CASH else ZERO) for a, q in _owned(state.ledger).items()), ZERO)
     index, last = state.performance.index, state.performance.equity
     if last is not None and last > 0:
-        index = (index * then / last).quantize(INDEX_PLACES)
+        index = _index(index * then / last)
     start = {asset: closes[asset] for asset in trend if asset in closes}
     return replace(state, day=DayBook(today, trend, start, index=index))
 
@@ -66,6 +67,23 @@ def resumed(state: State) -> State:
     index = state.performance.index
     day = replace(state.day, index=index) if state.day else None
     return replace(state, performance=replace(state.performance, peak=index), day=day)
+
+
+def moved_outside(day: DayBook, asset: str, quantity: Decimal, price: Decimal) -> DayBook:
+    """The day after `quantity` units of a managed trend coin left (or, if negative, came) other than by our trades.
+
+    Valued at `price` (USDT), it counts as sold or bought: a coin that the operator took out is no loss of the sleeve,
+    and one that was adopted no profit.
+    """
+    if asset in {CASH, FUEL, CORE} or not quantity:
+        return day
+    worth = abs(quantity) * price
+    sold, bought = (day.sold + worth, day.bought) if quantity > 0 else (day.sold, day.bought + worth)
+    return replace(day, sold=sold, bought=bought, net_peak=max(day.net_peak, bought - sold))
+
+
+def _index(value: Decimal) -> Decimal:
+    return max(INDEX_PLACES, value.quantize(INDEX_PLACES))
 
 
 def _owned(ledger: Balances) -> dict[str, Decimal]:

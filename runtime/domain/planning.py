@@ -3,15 +3,20 @@
 `plan_sells` works on the wallet before anything was sold; `plan_buys` on the wallet that the real proceeds filled;
 `plan_cash` on what the buys left. Nothing here decides *whether*: that is the decision's. Budgets below the minimum,
 caps and the exchange's filters turn an order into a gate with its numbers.
+
+Holdings keep the value that the decision gave them: a coin without a price this hour is not worth nothing, and its
+share of the sleeve must not be bought twice. Quantities follow the newest price; one that jumped since the decision,
+when prices were read again, is not bought at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from runtime.domain.decision import Decision, Exit, ExitReason, Gate, Plan, PlannedOrder
 from runtime.domain.instruments import buy_lots, sell_lots
+from runtime.domain.limits import jumped
 from runtime.domain.market import Snapshot
 from runtime.domain.money import CASH, CORE, FUEL, ZERO, clamp, floor_to_places, plain
 from runtime.domain.orders import Side, Sleeve
@@ -68,8 +73,11 @@ class _Purse:
         if budget < self.settings.buy_min:
             self.gate("below_minimum", sleeve, symbol, budget=budget, min=self.settings.buy_min)
             return ZERO
-        price = self.snapshot.prices[symbol]
-        held = self.wallet.quantities.get(symbol.removesuffix(CASH), ZERO)
+        price, judged = self.snapshot.prices[symbol], self.decision.prices.get(symbol, ZERO)
+        if judged > 0 and jumped(price, judged, self.settings):
+            self.gate("price_suspect", sleeve, symbol, price=price, known=judged)
+            return ZERO
+        held = self.snapshot.account.total(symbol.removesuffix(CASH))
         lots = buy_lots(self.snapshot.instruments[symbol], budget * self.settings.spend_ratio, price, held)
         if not lots.parts:
             self.gates.append(Gate("filter", sleeve, symbol, {"filter": str(lots.filter), **lots.numbers}))
@@ -80,10 +88,12 @@ class _Purse:
         return budget
 
     def _capped(self, sleeve: Sleeve, symbol: str, budget: Decimal) -> Decimal:
+        equity_cap = self.settings.order_ratio_max * self.decision.equity
         caps = (
             ("no_cash", self.left),
             ("buys_day_cap", self.buys_left),
-            ("order_cap", self.decision.order_caps.get(symbol, budget)),
+            ("order_cap", equity_cap),
+            ("volume_cap", self.decision.order_caps.get(symbol, equity_cap)),
         )
         for name, cap in caps:
             if budget > cap:
@@ -94,12 +104,12 @@ class _Purse:
 
 def plan_buys(decision: Decision, snapshot: Snapshot, wallet: Wallet, settings: StrategySettings) -> Plan:
     """Entries and top-ups, then the DCA purchase, then fuel; and the one redemption that they need from Earn."""
-    values = values_of(wallet, snapshot.prices)
+    values = values_of(wallet, {**snapshot.prices, **decision.prices})
     free = wallet.free.get(CASH, ZERO)
     purse = _Purse(decision, snapshot, wallet, settings)
     trend = trend_value(wallet, values)
     trend_cash = clamp(decision.equity * decision.trend_target_ratio - trend, ZERO, wallet.cash)
-    _plan_entries(purse, trend, trend_cash)
+    _plan_entries(purse, values, trend, trend_cash)
     core = values.get(CORE, ZERO)
     dca_cash = clamp(decision.equity * decision.btc_target_ratio - core, ZERO, wallet.cash - trend_cash)
     _plan_dca(purse, dca_cash)
@@ -112,23 +122,22 @@ def plan_buys(decision: Decision, snapshot: Snapshot, wallet: Wallet, settings: 
     return Plan(tuple(purse.orders), redeem=redeem, gates=tuple(purse.gates))
 
 
-def _plan_entries(purse: _Purse, trend: Decimal, trend_cash: Decimal) -> None:
+def _plan_entries(purse: _Purse, values: Mapping[str, Decimal], trend: Decimal, trend_cash: Decimal) -> None:
     decision, settings = purse.decision, purse.settings
     left = trend_cash
     for target in decision.targets:
         if target.symbol not in decision.entries:
             continue
         full = min(target.weight * (trend + trend_cash), settings.max_symbol_ratio * decision.equity)
-        asset = target.symbol.removesuffix(CASH)
-        has = purse.wallet.quantities.get(asset, ZERO) * purse.snapshot.prices[target.symbol]
-        shortfall = full - has
+        shortfall = full - values.get(target.symbol.removesuffix(CASH), ZERO)
         least = max(settings.buy_min, settings.top_up_ratio * full)
         if shortfall < least:
             purse.gate("below_minimum", Sleeve.TREND, target.symbol, shortfall=shortfall, min=least, target=full)
             continue
         if shortfall > left:
             purse.gate("trend_cash", Sleeve.TREND, target.symbol, shortfall=shortfall, cash=left)
-        left -= purse.buy(Sleeve.TREND, target.symbol, min(shortfall, left), "entry")
+        reason = "top_up" if target.symbol in decision.memory.holdings else "entry"
+        left -= purse.buy(Sleeve.TREND, target.symbol, min(shortfall, left), reason)
 
 
 def _plan_dca(purse: _Purse, dca_cash: Decimal) -> None:
@@ -150,7 +159,7 @@ def _redemption(needs: Decimal, free: Decimal, wallet: Wallet, settings: Strateg
     shortfall = needs + spot_target(wallet.cash - needs, settings) - free
     if shortfall <= settings.earn_dead_band and needs <= free:
         return ZERO
-    return max(ZERO, min(floor_to_places(shortfall, CENT_PLACES), wallet.redeemable))
+    return max(ZERO, floor_to_places(min(shortfall, wallet.redeemable), CENT_PLACES))
 
 
 def plan_cash(decision: Decision, wallet: Wallet, settings: StrategySettings) -> Plan:
@@ -167,19 +176,23 @@ def plan_cash(decision: Decision, wallet: Wallet, settings: StrategySettings) ->
 
 
 def shrunk(orders: Iterable[PlannedOrder], snapshot: Snapshot, wallet: Wallet, settings: StrategySettings) -> Plan:
-    """The same buys within what is really free at spot, first come first served: Earn did not deliver in time."""
+    """The same buys within what is really free at spot, first come first served: Earn did not deliver in time.
+
+    At the newest price, because time has passed; no order ever becomes larger than it was.
+    """
     left = wallet.free.get(CASH, ZERO)
     kept: list[PlannedOrder] = []
     gates: list[Gate] = []
     for order in orders:
-        budget = min(order.budget, left)
-        lots = buy_lots(snapshot.instruments[order.symbol], budget * settings.spend_ratio, order.price, ZERO)
+        budget, price = min(order.budget, left), snapshot.prices.get(order.symbol, order.price)
+        held = snapshot.account.total(order.symbol.removesuffix(CASH))
+        lots = buy_lots(snapshot.instruments[order.symbol], budget * settings.spend_ratio, price, held)
         if budget < settings.buy_min or not lots.parts:
             gates.append(
                 Gate("no_cash", order.sleeve, order.symbol, {"budget": plain(order.budget), "cap": plain(left)})
             )
             continue
         quantity = min(lots.total, order.quantity)
-        kept.append(PlannedOrder(order.sleeve, order.symbol, order.side, quantity, order.price, order.reason, budget))
+        kept.append(PlannedOrder(order.sleeve, order.symbol, order.side, quantity, price, order.reason, budget))
         left -= budget
     return Plan(tuple(kept), gates=tuple(gates))

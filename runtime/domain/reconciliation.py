@@ -13,16 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import combinations
 
 from runtime.domain.evidence import Flow, FlowKind
 from runtime.domain.ledger import Balances, Book, Entry, Posting, transfer
 from runtime.domain.market import Account, EarnPosition
 from runtime.domain.money import CASH, FUEL, ZERO
+from runtime.domain.performance import moved_outside
 from runtime.domain.slots import DAY_MS
 from runtime.domain.state import State
 
 MANAGED_ON_ARRIVAL = frozenset({CASH, FUEL})
 SEEN_DAYS = 8
+EXACT_MAX = 10
 
 
 def opening_entry(slot: str, now_ms: int, account: Account, earn: Mapping[str, EarnPosition]) -> Entry:
@@ -68,12 +71,17 @@ def interest_entry(state: State, slot: str, now_ms: int, earn: Mapping[str, Earn
 
 
 def fitting(difference: Decimal, flows: Iterable[Flow]) -> tuple[Flow, ...]:
-    """The flows of one asset that may be booked against `difference`, oldest first: all of them if they add up to it,
+    """The flows of one asset that may be booked against `difference`, oldest first: as many as add up to it exactly,
     else those of its sign that do not overshoot it. A record whose balance has not arrived yet waits.
+
+    Every choice among up to `EXACT_MAX` flows is tried: of a 3 that has not arrived and a 5 that has, a difference of 5
+    is the 5. Among more, only all of them.
     """
     flows = tuple(flows)
-    if sum((flow.amount for flow in flows), ZERO) == difference:
-        return flows
+    sizes = range(len(flows), 0, -1) if len(flows) <= EXACT_MAX else (len(flows),)
+    for chosen in (choice for size in sizes for choice in combinations(flows, size)):
+        if sum((flow.amount for flow in chosen), ZERO) == difference:
+            return chosen
     taken: list[Flow] = []
     left = difference
     for flow in flows:
@@ -143,12 +151,20 @@ def seen_after(seen: Mapping[str, int], flows: Iterable[Flow], now_ms: int) -> d
 
 
 def fitted_positions(state: State) -> State:
-    """The state with no position larger than what is owned: a manual sale reduces cost in proportion."""
-    positions = {}
+    """The state with no position larger than what is owned: a manual sale reduces cost in proportion.
+
+    What left is no loss of the day either; it is valued at the last cycle's price, or else at its cost.
+    """
+    positions, day = {}, state.day
     for symbol, position in state.positions.items():
-        owned = state.ledger.owned(symbol.removesuffix(CASH))
+        asset = symbol.removesuffix(CASH)
+        owned = max(ZERO, state.ledger.owned(asset))
         if owned >= position.quantity:
             positions[symbol] = position
-        elif owned > 0:
+            continue
+        if owned:
             positions[symbol] = replace(position, cost=position.cost * owned / position.quantity, quantity=owned)
-    return replace(state, positions=positions)
+        if day is not None:
+            price = state.prices.get(symbol, position.average)
+            day = moved_outside(day, asset, position.quantity - owned, price)
+    return replace(state, positions=positions, day=day)

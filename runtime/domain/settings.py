@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationInfo, field_validator
 
 Fraction = Annotated[Decimal, Field(ge=0, le=1)]
 Positive = Annotated[Decimal, Field(gt=0)]
 NotNegative = Annotated[Decimal, Field(ge=0)]
+TierName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]  # `+` and `:` separate tiers in an order's reason
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 
@@ -42,7 +44,7 @@ class StrategySettings(Frozen):
     # trend rotation
     top_n: Annotated[int, Field(ge=1, le=20)] = 2
     exit_rank: Annotated[int, Field(ge=1, le=50)] = 4
-    score_weights: tuple[float, float, float] = (0.5, 0.3, 0.2)
+    score_weights: tuple[FiniteFloat, FiniteFloat, FiniteFloat] = (0.5, 0.3, 0.2)
     atr_multiple: Annotated[float, Field(gt=0, le=20)] = 2.5
     atr_smoothing: Literal["sma", "wilder"] = "sma"
     min_age_days: Days = 200
@@ -54,11 +56,11 @@ class StrategySettings(Frozen):
     dust: NotNegative = Decimal(5)
     # bitcoin
     ahr999_cost: Literal["geometric", "arithmetic", "harmonic", "cost_only"] = "geometric"
-    dca_bands: tuple[tuple[float, int], ...] = ((0.45, 5), (0.8, 2), (1.2, 1))
-    zscore_floor: Annotated[float, Field(ge=0)] = 2.5
+    dca_bands: tuple[tuple[FiniteFloat, Annotated[int, Field(ge=0)]], ...] = ((0.45, 5), (0.8, 2), (1.2, 1))
+    zscore_floor: Annotated[FiniteFloat, Field(ge=0)] = 2.5
     zscore_quantile: Annotated[float, Field(gt=0, lt=1)] = 0.95
     trim_value_min: NotNegative = Decimal(20)
-    trim_tiers: tuple[tuple[str, float, Decimal], ...] = (
+    trim_tiers: tuple[tuple[TierName, FiniteFloat, Fraction], ...] = (
         ("trigger", 0.0, Decimal("0.10")),
         ("z4", 4.0, Decimal("0.30")),
         ("z5", 5.0, Decimal("0.50")),
@@ -86,3 +88,42 @@ class StrategySettings(Frozen):
     # trust in prices
     price_age_max_s: Annotated[int, Field(ge=1)] = 60
     price_jump_max: Fraction = Decimal("0.40")
+
+    @field_validator("dca_bands")
+    @classmethod
+    def _bands_rise(cls, bands: tuple[tuple[float, int], ...]) -> tuple[tuple[float, int], ...]:
+        if any(bounds <= before for (before, _), (bounds, _) in pairwise(bands)):
+            raise ValueError("bounds must rise: the first band above the value counts")
+        return bands
+
+    @field_validator("trim_tiers")
+    @classmethod
+    def _tiers_rise(cls, tiers: tuple[tuple[str, float, Decimal], ...]) -> tuple[tuple[str, float, Decimal], ...]:
+        if any(above <= before for (_, before, _), (_, above, _) in pairwise(tiers)):
+            raise ValueError("tiers must rise: the last one below the z-score counts")
+        if not tiers or tiers[0][1] > 0 or len({name for name, _, _ in tiers}) < len(tiers):
+            raise ValueError(
+                "the first tier must begin at 0, where the trigger alone decides, and each have its own name"
+            )
+        return tiers
+
+    @field_validator("exit_rank")
+    @classmethod
+    def _exit_is_no_tighter_than_entry(cls, rank: int, info: ValidationInfo) -> int:
+        if rank < info.data.get("top_n", 0):
+            raise ValueError(f"must be at least top_n ({info.data['top_n']}): a symbol just bought would be sold")
+        return rank
+
+    @field_validator("earn_spot_max")
+    @classmethod
+    def _spot_target_has_room(cls, most: Decimal, info: ValidationInfo) -> Decimal:
+        if most < info.data.get("earn_spot_min", most):
+            raise ValueError(f"must be at least earn_spot_min ({info.data['earn_spot_min']})")
+        return most
+
+    @field_validator("fuel_order")
+    @classmethod
+    def _fuel_can_be_bought(cls, order: Decimal, info: ValidationInfo) -> Decimal:
+        if order < info.data.get("buy_min", order):
+            raise ValueError(f"must be at least buy_min ({info.data['buy_min']}): no smaller purchase is planned")
+        return order

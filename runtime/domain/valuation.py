@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from runtime.domain.instruments import Instrument
 from runtime.domain.ledger import Balances, Book, Entry
 from runtime.domain.market import Account, Balance, EarnPosition
 from runtime.domain.money import CASH, CORE, FUEL, ZERO, Dec
+from runtime.domain.settings import StrategySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ def values_of(wallet: Wallet, prices: Mapping[str, Decimal]) -> dict[str, Decima
         asset: quantity if asset == CASH else quantity * prices.get(asset + CASH, ZERO)
         for asset, quantity in wallet.quantities.items()
     }
+
+
+def is_dust(value: Decimal, instrument: Instrument | None, settings: StrategySettings) -> bool:
+    """Whether a holding worth `value` USDT counts in equity but is not managed; `instrument` None = not listed."""
+    return value < max(settings.dust, instrument.min_notional if instrument is not None else ZERO)
 
 
 def trend_value(wallet: Wallet, values: Mapping[str, Decimal]) -> Decimal:
