@@ -5,7 +5,7 @@ until nothing is held. Account limits latch `reduce_only`; only the operator lif
 
 Where the contract is silent: dust alone is not managed, so it cannot trip the breaker; a sleeve that was sold today is
 judged by the plain limit, because no holding's volatility widens it any more; and once the cooling is over, what the
-exchange does not let us sell (halted, or too small for its filters) no longer keeps the breaker latched, or one delisted
+exchange does not let us sell (halted, or too small for its filters) no longer keeps the breaker latched: one delisted
 coin would stop all entries for ever.
 """
 

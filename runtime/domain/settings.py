@@ -43,7 +43,7 @@ class StrategySettings(Frozen):
     btc_order_ratio: Fraction = Decimal("0.0012")
     # trend rotation
     top_n: Annotated[int, Field(ge=1, le=20)] = 2
-    exit_rank: Annotated[int, Field(ge=1, le=50)] = 4
+    exit_rank: Annotated[int, Field(ge=1, le=50, validate_default=True)] = 4
     score_weights: tuple[FiniteFloat, FiniteFloat, FiniteFloat] = (0.5, 0.3, 0.2)
     atr_multiple: Annotated[float, Field(gt=0, le=20)] = 2.5
     atr_smoothing: Literal["sma", "wilder"] = "sma"
@@ -69,10 +69,10 @@ class StrategySettings(Frozen):
     # earn and fuel
     earn_ratio: Fraction = Decimal("0.05")
     earn_spot_min: NotNegative = Decimal(50)
-    earn_spot_max: NotNegative = Decimal(300)
+    earn_spot_max: Annotated[NotNegative, Field(validate_default=True)] = Decimal(300)
     earn_dead_band: NotNegative = Decimal(5)
     fuel_min: NotNegative = Decimal(10)
-    fuel_order: Positive = Decimal(15)
+    fuel_order: Annotated[Positive, Field(validate_default=True)] = Decimal(15)
     # loss limits
     breaker_loss: Fraction = Decimal("0.05")
     breaker_vol_multiple: NotNegative = Decimal(2)
