@@ -43,7 +43,7 @@ class Settings(Frozen):
     account: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "main"
     store: Literal["sqlite", "firestore"] = "sqlite"
     data_dir: str = "var"
-    first_run: Literal["refuse", "fresh"] = "refuse"
+    first_run: Literal["refuse", "fresh", "rebuild"] = "refuse"
     language: Literal["en", "zh"] = "en"
     slot: str | None = None
     profile: Literal["crypto_live_pool_rotation"] = "crypto_live_pool_rotation"

@@ -24,6 +24,7 @@ from runtime.errors import EngineError
 
 CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
 _PLAIN_SYMBOL = re.compile(r"[A-Z0-9]{1,13}")
+_OWN_ID = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)-([btc])([BS])([0-9a-z])-[A-Z0-9a-f]{1,13}")
 _ATTEMPTS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -229,3 +230,24 @@ def client_id(account: str, slot: str, leg: Leg, attempt: int) -> str:
     name = leg.symbol if plain else sha256(leg.symbol.encode(errors="surrogatepass")).hexdigest()[:13]
     when = slot[2:4] + slot[5:7] + slot[8:10] + slot[11:13]
     return f"{id_prefix(account)}{when}-{leg.sleeve[0]}{leg.side[0]}{_ATTEMPTS[attempt]}-{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnId:
+    """What a client order id of ours says. `symbol` is not in it: the order itself names it."""
+
+    slot: str
+    sleeve: Sleeve
+    side: Side
+    attempt: int
+
+
+def read_client_id(account: str, text: str) -> OwnId | None:
+    """What an id of `account` means; None for any other id."""
+    match = _OWN_ID.fullmatch(text.removeprefix(id_prefix(account))) if text.startswith(id_prefix(account)) else None
+    if match is None:
+        return None
+    year, month, day, hour, sleeve, side, attempt = match.groups()
+    sleeves, sides = {s[0]: s for s in Sleeve}, {s[0]: s for s in Side}
+    slot = f"20{year}-{month}-{day}T{hour}Z"
+    return OwnId(slot, sleeves[sleeve], sides[side], _ATTEMPTS.index(attempt))

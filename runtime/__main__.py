@@ -1,0 +1,130 @@
+"""The operator's command line: `python -m runtime COMMAND`. Every command ends with one JSON line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runtime.config import read_settings
+from runtime.domain.control import Mode
+from runtime.domain.ledger import Book
+from runtime.domain.money import parse_decimal, plain
+from runtime.domain.state import State
+from runtime.errors import EngineError, SettingsError
+from runtime.operations import adopt, open_intents, set_control, settle_by_hand, start_account
+from runtime.wiring import Wired, wired
+
+Answer = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: what it answers, and the settings it needs."""
+
+    run: Callable[[Wired, argparse.Namespace], Answer]
+    overrides: Mapping[str, object]
+
+
+def _started(wiring: Wired, given: argparse.Namespace) -> Answer:
+    del given
+    return _overview(start_account(wiring.settings, wiring.world))
+
+
+def _adopted(wiring: Wired, given: argparse.Namespace) -> Answer:
+    amount = parse_decimal(given.amount, "amount")
+    return _overview(adopt(wiring.world, given.asset.upper(), amount))
+
+
+def _controlled(wiring: Wired, given: argparse.Namespace) -> Answer:
+    store = wiring.world.store
+    if given.to is None:
+        control = store.control()
+    else:
+        control = set_control(wiring.world, Mode(given.to), given.who, given.why, given.minutes)
+    mode = control.at(wiring.world.clock.now_ms())
+    return {"control": mode.value, "who": control.who, "why": control.why, "expires_ms": control.expires_ms}
+
+
+def _orders(wiring: Wired, given: argparse.Namespace) -> Answer:
+    if given.settle is not None:
+        closed = settle_by_hand(wiring.world, given.settle, given.who, given.why)
+        return {"settled": closed.id, "status": closed.status.value}
+    listed = [
+        {"id": i.id, "symbol": i.symbol, "side": i.side.value, "quantity": plain(i.quantity), "detail": i.detail}
+        for i in open_intents(wiring.world)
+    ]
+    return {"open": listed}
+
+
+def _status(wiring: Wired, given: argparse.Namespace) -> Answer:
+    del given
+    state = wiring.world.store.load().state
+    return {"state": "none"} if state is None else _overview(state)
+
+
+def _overview(state: State) -> Answer:
+    return {
+        "slot_done": state.slot_done,
+        "managed": {asset: plain(amount) for asset, amount in sorted(state.ledger.assets(Book.SPOT).items())},
+        "earn": {asset: plain(amount) for asset, amount in sorted(state.ledger.assets(Book.EARN).items())},
+        "reserved": {asset: plain(amount) for asset, amount in sorted(state.ledger.assets(Book.RESERVED).items())},
+        "drift": {asset: plain(amount) for asset, amount in sorted(state.drift.items())},
+        "open_intents": len(state.open_intents),
+        "done_today": list(state.day.done) if state.day else [],
+    }
+
+
+COMMANDS: Mapping[str, Command] = {
+    "init": Command(_started, {"first_run": "fresh"}),
+    "rebuild": Command(_started, {"first_run": "rebuild"}),
+    "adopt": Command(_adopted, {}),
+    "control": Command(_controlled, {}),
+    "orders": Command(_orders, {}),
+    "status": Command(_status, {}),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m runtime", description=__doc__)
+    parser.add_argument("--mode", choices=["paper", "live"], help="default: ENGINE_MODE, else paper")
+    parser.add_argument("--at", metavar="HOUR", help="paper only: the simulated UTC hour")
+    parser.add_argument("--market", metavar="WHAT", help="paper only: embedded, a candle folder, or binance")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("init", help="first start: what is there becomes managed (USDT, BNB) or reserved (the rest)")
+    commands.add_parser("rebuild", help="state lost: rebuild it from the exchange's own records")
+    adopting = commands.add_parser("adopt", help="put a reserved coin under management")
+    adopting.add_argument("asset")
+    adopting.add_argument("amount")
+    control = commands.add_parser("control", help="show or set the kill switch")
+    control.add_argument("to", nargs="?", choices=[mode.value for mode in Mode])
+    control.add_argument("--minutes", type=int, help="back to run after so many minutes")
+    orders = commands.add_parser("orders", help="list open intents, or settle one by hand")
+    orders.add_argument("--settle", metavar="ID", help="close it as not placed, after looking at the exchange")
+    for command in (control, orders):
+        command.add_argument("--who", default="operator")
+        command.add_argument("--why", default="")
+    commands.add_parser("status", help="what the state holds")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 = done, 2 = bad settings or arguments, 3 = refused."""
+    given = _parser().parse_args(argv)
+    command = COMMANDS[given.command]
+    overrides = {"mode": given.mode, "at": given.at, "market": given.market, **command.overrides}
+    try:
+        with wired(read_settings(overrides), lambda _: None) as wiring:
+            answer, code = command.run(wiring, given), 0
+    except SettingsError as error:
+        answer, code = {"error": str(error)}, 2
+    except EngineError as error:
+        answer, code = {"error": str(error)}, 3
+    sys.stdout.write(json.dumps({"exit_code": code, **answer}, ensure_ascii=False) + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
