@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from runtime.command import print_line, say
 from runtime.config import Settings, parse_settings
 from runtime.cycle import run_cycle
 from runtime.domain.report import digest, to_document
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _tape(given, settings) if given.tape else _fixture(given, settings)
     except EngineError as error:
-        print(f"{given.run_id}: {error}", file=sys.stderr)
+        sys.stderr.write(f"{given.run_id}: {error}\n")
         return 2
 
 
@@ -40,10 +41,10 @@ def _fixture(given: argparse.Namespace, settings: Settings) -> int:
     with wired_fixture(settings, given.fixtures, lambda _: None) as wiring:
         report = run_cycle(settings, wiring.strategy, wiring.world)
     if given.json:
-        print(json.dumps(to_document(report), ensure_ascii=False, sort_keys=True))
+        print_line(to_document(report))
     else:
-        print(render_text(report, Language(settings.language)))
-        print(f"run {given.run_id} · report SHA-256 {digest(report)}")
+        say(render_text(report, Language(settings.language)))
+        say(f"run {given.run_id} · report SHA-256 {digest(report)}")
     return report.exit_code
 
 
@@ -51,9 +52,9 @@ def _tape(given: argparse.Namespace, settings: Settings) -> int:
     lines = tape_lines(given.tape)
     slot, differences = replay_tape(lines, strategy_of(settings))
     for found in differences:
-        print(f"{slot}: {found.stage}: {found.path}: the tape says {found.taped}, now {found.replayed}")
+        say(f"{slot}: {found.stage}: {found.path}: the tape says {found.taped}, now {found.replayed}")
     if not differences:
-        print(f"{slot}: identical · tape SHA-256 {json.loads(lines[-1])['sha256']}")
+        say(f"{slot}: identical · tape SHA-256 {json.loads(lines[-1])['sha256']}")
     return 1 if differences else 0
 
 

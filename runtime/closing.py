@@ -31,7 +31,7 @@ from runtime.errors import (
 )
 from runtime.hour import LEASE_S, Hour
 from runtime.ports import Changes, CycleRecord, Held, Loaded, World
-from runtime.reporting import full_report, outcome_of, short_report, summary, this_hours
+from runtime.reporting import MISSED_KEPT, full_report, outcome_of, short_report, summary, this_hours
 
 OUTBOX_MAX = 200
 
@@ -45,12 +45,12 @@ def finish(hour: Hour) -> Report:
     after = replace(
         hour.state,
         slot_done=hour.slot,
-        missed=missed_slots(hour) or hour.state.missed,
+        missed=missed_slots(hour)[-MISSED_KEPT:] or hour.state.missed,
         pool=resolution.accepted if resolution else hour.state.pool,
         pool_status=status_after(hour.state.pool_status, resolution, hour.slot) if resolution else None,
         prices={**hour.state.prices, **hour.observed.prices},
         reconciled_ms=hour.now_ms(),
-        dependencies={},
+        dependencies=_pauses(hour.state, hour.now_ms()),
         status_told=hour.status_told or hour.state.status_told,
         intents=tuple(i for i in hour.state.intents if i.open or i.slot == hour.slot),
         outbox=queued(hour.state.outbox, hour.alerts),
@@ -131,18 +131,24 @@ def abort(settings: Settings, world: World, slot: str, error: EngineError, hour:
         world.alerter.deliver([alert])
         return short_report(settings, slot, status, str(error))
     hour.alerts.append(alert)
+    report = _keep(hour, full_report(hour, status, str(error)))
     left = delivered(world, queued(hour.state.outbox, hour.alerts))
-    hour.state = replace(hour.state, outbox=left, dependencies=_dependencies(hour.state, error))
+    hour.state = replace(hour.state, outbox=left, dependencies=_dependencies(hour.state, error, hour.now_ms()))
     if not isinstance(error, StoreError):
         try:
             hour.commit(release=True)
         except StoreError as second:
             hour.problems["release"] = str(second)
-    return full_report(hour, status, str(error))
+    return report
 
 
-def _dependencies(state: State, error: EngineError) -> dict[str, Dependency]:
-    kept = dict(state.dependencies)
+def _pauses(state: State, now_ms: int) -> dict[str, Dependency]:
+    """The pauses that outside systems asked for and that are not over."""
+    return {name: pause for name, pause in state.dependencies.items() if pause.retry_at_ms > now_ms}
+
+
+def _dependencies(state: State, error: EngineError, now_ms: int) -> dict[str, Dependency]:
+    kept = _pauses(state, now_ms)
     if isinstance(error, RateLimited):
         kept["binance"] = Dependency(1, error.retry_at_ms)
     return kept

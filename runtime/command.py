@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from runtime.domain.report import CycleStatus, Report, to_document
 from runtime.domain.report_text import render_text
@@ -25,12 +26,27 @@ class Arguments:
     def write(self, text: str) -> None:
         """Print for people; silent with --json."""
         if not self.json_only:
-            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+            say(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong arguments end like wrong settings: with exit 2 and the exit line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        print_line({"exit_code": 2, "status": CycleStatus.BAD_SETTINGS.value, "error": f"arguments: {message}"})
+        sys.exit(2)
+
+
+def say(text: str) -> None:
+    """Print a text and a line's end, on any terminal: what its encoding lacks is shown as an escape."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.removesuffix("\n").encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def arguments(argv: Sequence[str] | None) -> Arguments:
     """Parse the command line; exits with 2 and its usage where it is wrong."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         description="Run one hour of the engine.",
         epilog="Exit codes: 0 done (also: lease held, slot done) · 1 unexpected error · 2 bad settings · "
         "3 aborted before trading · 4 finished with failed or unknown orders",
@@ -53,7 +69,7 @@ def shown(report: Report, given: Arguments, language: str) -> int:
     given.write(render_text(report, Language(language)))
     document = to_document(report)
     line = document if given.json_only else _exit_line(report, str(document["sha256"]))
-    _print_line(line)
+    print_line(line)
     return report.exit_code
 
 
@@ -74,7 +90,7 @@ def bad_settings(error: SettingsError, given: Arguments) -> int:
     given.write("Settings are wrong; nothing was contacted:")
     for problem in error.problems:
         given.write(f"  {problem}")
-    _print_line({"exit_code": 2, "status": CycleStatus.BAD_SETTINGS.value, "error": str(error)})
+    print_line({"exit_code": 2, "status": CycleStatus.BAD_SETTINGS.value, "error": str(error)})
     return 2
 
 
@@ -86,11 +102,11 @@ def unexpected(error: Exception, given: Arguments) -> int:
     place = f"{where[-1].name}:{where[-1].lineno}" if where else ""
     given.write(f"{'Aborted' if known else 'Unexpected error'}: {text} ({place})")
     code, status = (3, CycleStatus.ABORTED) if known else (1, CycleStatus.UNEXPECTED)
-    _print_line({"exit_code": code, "status": status.value, "error": text, "where": place})
+    print_line({"exit_code": code, "status": status.value, "error": text, "where": place})
     return code
 
 
-def _print_line(document: Mapping[str, object]) -> None:
-    line = json.dumps(document, ensure_ascii=False, sort_keys=True)
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+def print_line(document: Mapping[str, object]) -> None:
+    """Print one JSON line: the last word of every command."""
+    plain = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    say(json.dumps(document, ensure_ascii=plain, sort_keys=True))

@@ -20,6 +20,7 @@ from runtime.execution import tell_unknown
 from runtime.hour import Hour
 
 MISSED_SHOWN = 6
+FIX_CONTROL = "set it anew with `control run`; until then nothing is sent"
 
 
 def observe_conditions(hour: Hour) -> None:
@@ -27,6 +28,8 @@ def observe_conditions(hour: Hour) -> None:
     _missed_hours(hour)
     _pool_source(hour)
     _unknown_orders(hour)
+    _earn_on_its_way(hour)
+    _control(hour)
     _gates(hour)
     _losses(hour)
     _fuel(hour)
@@ -35,8 +38,11 @@ def observe_conditions(hour: Hour) -> None:
 
 
 def missed_slots(hour: Hour) -> tuple[str, ...]:
-    """Hours since the last completed one that no run did, oldest first."""
-    return slots_between(hour.state.slot_done, hour.slot) if hour.state.slot_done else ()
+    """Hours since the last completed one that no run did, oldest first; before any, the one this run came late for."""
+    asked = hour.settings.slot
+    if hour.state.slot_done:
+        return slots_between(hour.state.slot_done, hour.slot)
+    return (asked,) if asked is not None and asked < hour.slot else ()
 
 
 def _missed_hours(hour: Hour) -> None:
@@ -70,6 +76,19 @@ def _unknown_orders(hour: Hour) -> None:
     for intent in hour.state.open_intents:
         if intent.kind is Kind.ORDER and intent.status is Status.UNKNOWN:
             tell_unknown(hour, intent)
+
+
+def _earn_on_its_way(hour: Hour) -> None:
+    for intent in hour.state.open_intents:
+        if intent.kind is not Kind.ORDER:
+            facts = {"move": intent.kind.value, "amount": plain(intent.quantity), "asset": intent.symbol}
+            hour.lasting(AlertKind.EARN_FAILED, intent.id, why=intent.detail, **facts)
+
+
+def _control(hour: Hour) -> None:
+    if hour.control.unreadable:
+        why = hour.control.why or "cannot be read"
+        hour.lasting(AlertKind.MISCONFIGURED, "control", what="control", why=why, fix=FIX_CONTROL)
 
 
 def _gates(hour: Hour) -> None:

@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from runtime.domain.settings import Frozen, LadderSettings, StrategySettings
-from runtime.errors import SettingsError
+from runtime.domain.slots import parse_slot
+from runtime.errors import BadInput, SettingsError
 
 OFFICIAL_HOSTS = re.compile(r"https://(api|api-gcp|api[1-4]|data-api)\.binance\.(com|vision)")
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):\d+")
@@ -69,6 +70,14 @@ class Settings(Frozen):
     ladder: LadderSettings = LadderSettings()
     strategy: StrategySettings = StrategySettings()
 
+    @field_validator("slot", "at")
+    @classmethod
+    def _one_spelling(cls, hour: str | None) -> str | None:
+        try:
+            return None if hour is None else parse_slot(hour)
+        except BadInput as error:
+            raise ValueError(error.fix) from None
+
     @model_validator(mode="after")
     def _real_accounts_are_complete(self) -> Self:
         problems = [*_host_problems(self), *_simulation_problems(self)]
@@ -104,8 +113,11 @@ def _host_problems(settings: Settings) -> list[str]:
 
 def _simulation_problems(settings: Settings) -> list[str]:
     if settings.mode is RunMode.PAPER:
-        return []
+        now = settings.market == "binance" and settings.at is not None
+        return [f"--at: {settings.at!r} – with --market binance the hour is always now"] if now else []
     problems = []
+    if settings.pools is not None:
+        problems.append(f"--pools: {settings.pools!r} – exists only with the simulated exchange (--mode paper)")
     if settings.at is not None:
         problems.append(f"--at: {settings.at!r} – exists only with the simulated exchange (--mode paper)")
     if settings.market != "embedded":
@@ -233,7 +245,7 @@ def _from_text(field: str, text: str) -> object:
     if field.startswith("strategy.") and text[:1] in "[{":
         try:
             return json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             return text
     return text
 
@@ -250,7 +262,8 @@ def _explain(problem: ErrorDetails) -> str:
     path = ".".join(str(part) for part in problem["loc"])
     field = ".".join(str(part) for part in problem["loc"][:2]) if path.startswith(("ladder", "strategy")) else path
     group, _, leaf = field.partition(".")
-    name = _NAME_OF.get(field) or (PARAMETER_PREFIX + leaf.upper() if group == "strategy" else field)
+    name = _NAME_OF.get(field) or (PARAMETER_PREFIX + leaf.upper() if group == "strategy" else f"--{field}")
     secret = any(word in field for word in ("key", "secret", "token", "chat"))
     shown = "(hidden)" if secret else repr(problem["input"])[:80]
-    return f"{name}: {shown} – {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+    fix = problem["msg"].removeprefix("Value error, ")
+    return f"{name}: {shown} – {fix[:1].lower()}{fix[1:]}"

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import cast
 
+from runtime.cash_moves import move_cash
 from runtime.closing import abort, finish, flush_only, lease_held
 from runtime.config import Settings
 from runtime.domain.control import Control
@@ -22,7 +23,7 @@ from runtime.domain.documents import encode
 from runtime.domain.ladder import STATIC_SYMBOLS, Reading, Resolution, climb, execution_pool
 from runtime.domain.limits import Circumstances, valuation_prices
 from runtime.domain.market import Snapshot
-from runtime.domain.money import CASH, CORE, FUEL, plain
+from runtime.domain.money import CASH, CORE, FUEL
 from runtime.domain.orders import Kind, Order, Status, id_prefix
 from runtime.domain.performance import opened_day, resumed
 from runtime.domain.planning import plan_buys, plan_cash, plan_sells, shrunk
@@ -32,37 +33,28 @@ from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import DAY_MS, slot_at, slot_date
 from runtime.domain.state import State, encode_state
 from runtime.errors import EngineError, LeaseLost, LostState, NewAccount, RateLimited, SettingsError
-from runtime.execution import carry_out, move_cash
+from runtime.execution import carry_out
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, Hour
 from runtime.ports import DailyCache, Held, Loaded, World
 from runtime.reconcile import link_performance, reconcile
 from runtime.recovery import recover
-from runtime.snapshot import account_calls, first_wave, needed, take_snapshot
+from runtime.snapshot import account_calls, first_wave, look_again, needed, refresh_prices, seen, take_snapshot
 
 Strategy = Callable[[Snapshot, State, ExecutionPool, StrategySettings], Decision]
 Answers = Mapping[str, object]
-PRICES_FRESH_MS = 30_000
 OUR_ORDERS_DAYS = 90
 
 
 def run_cycle(settings: Settings, strategy: Strategy, world: World) -> Report:
     """Run one hour in `world` and report it. Errors the engine knows end in a report, never in an exception."""
-    slot = slot_at(world.clock.now_ms())
+    started_ms = world.clock.now_ms()
     try:
-        loaded = world.store.load()
-        if loaded.lease is not None and loaded.read_ms < loaded.lease.expires_ms:
-            return lease_held(settings, slot)
-        if loaded.state is not None and loaded.state.slot_done >= slot:
-            return flush_only(settings, world, loaded, slot)
-        _may_ask_the_exchange(loaded, world)
-        if loaded.state is None:
-            _first_start(settings, world)
-        begun = _begin(settings, world, loaded, slot)
+        begun = _begin(settings, world, started_ms)
     except EngineError as error:
-        return abort(settings, world, slot, error)
-    if begun is None:
-        return lease_held(settings, slot)
-    hour, answers = begun
+        return abort(settings, world, slot_at(started_ms), error)
+    if isinstance(begun, Report):
+        return begun
+    hour, loaded, answers = begun
     try:
         _orient(hour, answers)
         if hour.state.slot_done >= hour.slot:
@@ -71,6 +63,39 @@ def run_cycle(settings: Settings, strategy: Strategy, world: World) -> Report:
     except EngineError as error:
         return abort(settings, world, hour.slot, error, hour)
     return finish(hour)
+
+
+def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loaded, Answers] | Report:
+    """Load the state, take the lease, and read what needs no knowledge; a report where there is no more to do.
+
+    The local clock only names a slot that is certainly done; whether another one is due, the exchange's clock says.
+    """
+    slot = slot_at(started_ms)
+    stored = world.gather({"state": world.store.load, "cache": world.store.cache})
+    loaded, cache = cast("Loaded", needed(stored, "state")), cast("DailyCache", needed(stored, "cache"))
+    if loaded.lease is not None and loaded.read_ms < loaded.lease.expires_ms:
+        return lease_held(settings, slot)
+    if loaded.state is not None and loaded.state.slot_done == slot and (settings.slot or slot) <= slot:
+        return flush_only(settings, world, loaded, slot)
+    _may_ask_the_exchange(loaded, world)
+    if loaded.state is None:
+        _first_start(settings, world)
+    answers = world.gather(_first_calls(world, loaded, slot, cache))
+    if isinstance(answers["lease"], LeaseLost):
+        return lease_held(settings, slot)
+    state = loaded.state or State(account=settings.account)
+    held = cast("Held", needed(answers, "lease"))
+    return Hour(settings, world, slot, held, state, started_ms, cache), loaded, answers
+
+
+def _first_calls(world: World, loaded: Loaded, slot: str, cache: DailyCache) -> Mapping[str, Callable[[], object]]:
+    upstream = next((source for source in world.pools if source.rung is Rung.FRESH_UPSTREAM), None)
+    return {
+        "lease": lambda: world.store.take_lease(loaded, world.owner, slot, LEASE_S),
+        "control": world.store.control,
+        **account_calls(world, cache),
+        **({"upstream": upstream.read} if upstream is not None else {}),
+    }
 
 
 def _may_ask_the_exchange(loaded: Loaded, world: World) -> None:
@@ -95,28 +120,10 @@ def _first_start(settings: Settings, world: World) -> None:
         raise NewAccount("no state document and no orders of ours: run init (first_run: fresh)")
 
 
-def _begin(settings: Settings, world: World, loaded: Loaded, slot: str) -> tuple[Hour, Answers] | None:
-    """Take the lease and read what needs no knowledge, all at once; None if another run was faster."""
-    started_ms = world.clock.now_ms()
-    upstream = next((source for source in world.pools if source.rung is Rung.FRESH_UPSTREAM), None)
-    calls: dict[str, Callable[[], object]] = {
-        "lease": lambda: world.store.take_lease(loaded, world.owner, slot, LEASE_S),
-        "control": world.store.control,
-        "cache": world.store.cache,
-        **account_calls(world),
-        **({"upstream": upstream.read} if upstream is not None else {}),
-    }
-    answers = world.gather(calls)
-    if isinstance(answers["lease"], LeaseLost):
-        return None
-    state = loaded.state or State(account=settings.account)
-    return Hour(settings, world, slot, cast("Held", needed(answers, "lease")), state, started_ms), answers
-
-
 def _orient(hour: Hour, answers: Answers) -> None:
     """Set the hour by the exchange's clock: its slot, its fence, and what the operator allows."""
     wave = first_wave(hour.world, answers)
-    hour.wave, hour.account, hour.earn = wave, wave.account, wave.earn
+    seen(hour, wave)
     hour.offset_ms = wave.offset_ms
     hour.deadline_ms = hour.started_ms + wave.offset_ms + CYCLE_BUDGET_MS
     hour.lease_ends_ms = hour.started_ms + wave.offset_ms + LEASE_S * 1000
@@ -125,8 +132,7 @@ def _orient(hour: Hour, answers: Answers) -> None:
     if asked is not None and asked > hour.slot:
         raise SettingsError((f"slot: {asked!r} – lies ahead: the exchange's hour is {hour.slot}",))
     control = answers["control"]
-    hour.control = control if isinstance(control, Control) else Control(unreadable=True)
-    hour.cache = cast("DailyCache", needed(answers, "cache"))
+    hour.control = control if isinstance(control, Control) else Control(why=str(control), unreadable=True)
 
 
 def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
@@ -135,8 +141,7 @@ def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
     resolution = _resolve_pool(hour, answers)
     if hour.state.open_intents:
         recover(hour)
-        hour.account, hour.earn = hour.world.exchange.account(), hour.world.exchange.earn_positions()
-        hour.wave = replace(hour.wave_taken, account=hour.account, earn=hour.earn)
+        look_again(hour)
     snapshot = take_snapshot(hour, resolution.locked_symbols)
     prices = valuation_prices(Circumstances(snapshot, hour.state, False, hour.settings.strategy))
     hour.state = opened_day(hour.state, slot_date(hour.slot), snapshot.daily, prices)
@@ -190,10 +195,11 @@ def _decide(hour: Hour, resolution: Resolution, strategy: Strategy) -> None:
 def _execute(hour: Hour) -> None:
     """Sells, then buys from the real proceeds, then what cash remains: one decision, planned on each wallet anew."""
     decision, strategy = hour.decided, hour.settings.strategy
+    refresh_prices(hour)
     sells = plan_sells(decision, hour.observed, hour.wallet)
     hour.note_plan("sells", sells)
     carry_out(hour, sells.orders)
-    _refresh_prices(hour)
+    refresh_prices(hour)
     if any(i.status is Status.UNKNOWN and i.kind is Kind.ORDER for i in hour.state.open_intents):
         decision = replace(decision, entries=(), dca=None, fuel=False)
     buys = plan_buys(decision, hour.observed, hour.wallet, strategy)
@@ -201,7 +207,7 @@ def _execute(hour: Hour) -> None:
     orders = buys.orders
     if buys.redeem:
         move_cash(hour, Kind.REDEEM, buys.redeem)
-        _refresh_prices(hour)
+        refresh_prices(hour)
         fitted = shrunk(orders, hour.observed, hour.wallet, strategy)
         hour.gates.extend(fitted.gates)
         orders = fitted.orders
@@ -210,14 +216,3 @@ def _execute(hour: Hour) -> None:
     hour.gates.extend(rest.gates)
     if rest.subscribe and not buys.redeem:
         move_cash(hour, Kind.SUBSCRIBE, rest.subscribe)
-
-
-def _refresh_prices(hour: Hour) -> None:
-    """Prices older than 30 s are read again before the next batch: nothing is sent on a stale one."""
-    snapshot = hour.observed
-    if hour.now_ms() - snapshot.priced_ms <= PRICES_FRESH_MS:
-        return
-    prices = hour.world.market.prices()
-    kept = {symbol: prices.get(symbol, price) for symbol, price in snapshot.prices.items()}
-    hour.snapshot = replace(snapshot, prices=kept, priced_ms=hour.now_ms())
-    hour.tape.record("prices", {symbol: plain(price) for symbol, price in sorted(kept.items())})

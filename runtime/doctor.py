@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from runtime.command import Arguments
+from runtime.command import Arguments, print_line
 from runtime.config import RunMode, Settings
 from runtime.errors import EngineError
 from runtime.hour import SKEW_MAX_MS
@@ -35,7 +33,7 @@ def examine(settings: Settings, world: World, given: Arguments) -> int:
     code = 0 if all(check.ok for check in checks) else 3
     found = [{"name": check.name, "ok": check.ok, "finding": check.finding} for check in checks]
     line: Mapping[str, object] = {"exit_code": code, "status": "validated" if not code else "invalid", "checks": found}
-    sys.stdout.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+    print_line(line)
     return code
 
 

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 
 from runtime.domain.alerts import AlertKind
 from runtime.domain.control import Mode
 from runtime.domain.decision import Gate, PlannedOrder
 from runtime.domain.ledger import fees
-from runtime.domain.money import CASH, ZERO, plain
+from runtime.domain.money import plain
 from runtime.domain.orders import Intent, Kind, Leg, Order, Refused, Side, Sleeve, Status, Suppressed, client_id
 from runtime.domain.slots import minute_text
 from runtime.domain.state import Dependency
 from runtime.errors import EngineError
 from runtime.hour import Hour
 from runtime.ports import OrderRequest
-from runtime.recovery import adopted, close, fence_ms, settle, settled_earn
+from runtime.recovery import adopted, close, fence_ms, settle
 
 CHECK_VALID_MS = 2_000
-EARN_WAITS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 CONFIRM_SPARE_MS = 20_000
 FIX_ACCESS = "check the key, its permissions and IP list, and where the runner stands"
 _REDUCING = frozenset({Side.SELL})
@@ -49,7 +47,7 @@ def _recorded(hour: Hour, orders: Sequence[PlannedOrder]) -> list[Intent]:
     intents: list[Intent] = []
     for order in orders:
         leg = Leg(order.sleeve, order.symbol, order.side)
-        attempt = _attempts(hour, leg, intents)
+        attempt = attempts(hour, leg, intents)
         intents.append(
             Intent(
                 id=client_id(hour.settings.account, hour.slot, leg, attempt),
@@ -71,7 +69,8 @@ def _recorded(hour: Hour, orders: Sequence[PlannedOrder]) -> list[Intent]:
     return intents
 
 
-def _attempts(hour: Hour, leg: Leg, batch: Sequence[Intent]) -> int:
+def attempts(hour: Hour, leg: Leg, batch: Sequence[Intent]) -> int:
+    """How often this slot has meant to send this leg: the number of its next attempt."""
     mine = [i for i in (*hour.state.intents, *batch) if i.slot == hour.slot and i.symbol == leg.symbol]
     return sum(1 for i in mine if i.sleeve is leg.sleeve and i.side is leg.side)
 
@@ -83,8 +82,8 @@ def _send_all(hour: Hour, intents: Sequence[Intent]) -> list[Intent]:
     for intent in intents:
         if not stop and hour.now_ms() - stamp_ms > CHECK_VALID_MS:
             stamp_ms = hour.now_ms()
-            mode, stop = _permitted(hour, stamp_ms)
-        why = stop or _forbidden(intent, mode)
+            mode, stop = permitted(hour, stamp_ms)
+        why = stop or _forbidden(intent, mode) or _unpriced(hour, intent) or _blocked(intent, results)
         if why:
             results.append(intent.moved(Status.ABSENT, detail=f"not sent: {why}"))
             hour.gates.append(Gate("not_sent", intent.sleeve, intent.symbol, {"why": why}))
@@ -95,7 +94,7 @@ def _send_all(hour: Hour, intents: Sequence[Intent]) -> list[Intent]:
     return results
 
 
-def _permitted(hour: Hour, stamp_ms: int) -> tuple[Mode, str]:
+def permitted(hour: Hour, stamp_ms: int) -> tuple[Mode, str]:
     """Control and lease, read after the timestamp was taken; and the fence that no timestamp may pass."""
     mode = hour.permit()
     return mode, "the cycle's time is up" if stamp_ms > hour.send_before_ms else ""
@@ -108,6 +107,22 @@ def _forbidden(intent: Intent, mode: Mode) -> str:
     return "" if mode is Mode.RUN or allowed else "control is reduce_only"
 
 
+def _unpriced(hour: Hour, intent: Intent) -> str:
+    """Nothing is sent on a price that is too old, or gone from the exchange's list."""
+    age_ms, limit_s = hour.now_ms() - hour.observed.priced_ms, hour.settings.strategy.price_age_max_s
+    if age_ms > limit_s * 1000 or intent.symbol in hour.unpriced:
+        return f"its price is older than {limit_s} s"
+    return ""
+
+
+def _blocked(intent: Intent, earlier: Sequence[Intent]) -> str:
+    """An order whose outcome is unknown blocks its own pair and all buys, also within its batch."""
+    unclear = [other for other in earlier if other.status is Status.UNKNOWN]
+    blocking = (other for other in unclear if intent.side is Side.BUY or other.symbol == intent.symbol)
+    first = next(blocking, None)
+    return f"the outcome of {first.id} is unknown" if first is not None else ""
+
+
 def _send(hour: Hour, intent: Intent, stamp_ms: int) -> Intent:
     hour.sent += 1
     intent = replace(intent, sent_ms=stamp_ms)
@@ -116,7 +131,7 @@ def _send(hour: Hour, intent: Intent, stamp_ms: int) -> Intent:
     if isinstance(outcome, Order):
         return _adopt(hour, intent, outcome)
     if isinstance(outcome, Refused):
-        _note_refusal(hour, outcome)
+        note_refusal(hour, outcome)
         return intent.moved(Status.REFUSED, detail=f"{outcome.code} {outcome.message}")
     status = Status.ABSENT if isinstance(outcome, Suppressed) else Status.UNKNOWN
     return intent.moved(status, detail=outcome.why)
@@ -129,7 +144,7 @@ def _adopt(hour: Hour, intent: Intent, order: Order) -> Intent:
         return intent.moved(Status.UNKNOWN, detail=str(error), order=order)
 
 
-def _note_refusal(hour: Hour, refusal: Refused) -> None:
+def note_refusal(hour: Hour, refusal: Refused) -> None:
     """Remember what concerns more than this one order: a pause the exchange asked for, or a broken permission."""
     if refusal.retry_at_ms is not None:
         pause = Dependency(1, refusal.retry_at_ms)
@@ -182,92 +197,3 @@ def _tell(hour: Hour, intent: Intent) -> None:
     elif intent.status is not Status.ABSENT:
         facts = {"side": intent.side.value, "quantity": plain(intent.quantity), "symbol": intent.symbol}
         hour.tell(AlertKind.ORDER_FAILED, intent.id, reason=intent.reason, detail=intent.detail, **facts)
-
-
-def move_cash(hour: Hour, kind: Kind, amount: Decimal) -> Intent | None:
-    """Redeem from or subscribe to flexible Earn, once; waits, bounded, until it arrived. None if nothing can be moved.
-
-    A redemption that has not arrived in time stays in transit and is settled by a later hour.
-    """
-    product_id = _product(hour, kind, amount)
-    if not product_id:
-        return None
-    intent = _recorded_move(hour, kind, amount, product_id)
-    stamp_ms = hour.now_ms()
-    mode, stop = _permitted(hour, stamp_ms)
-    if mode is Mode.HALT or stop:
-        close(hour, [intent.moved(Status.ABSENT, detail=f"not sent: {stop or 'control is halt'}")])
-        return None
-    hour.sent += 1
-    intent = replace(intent, sent_ms=stamp_ms)
-    outcome = hour.world.exchange.send_earn(kind, product_id, amount, stamp_ms)
-    if isinstance(outcome, Refused):
-        _note_refusal(hour, outcome)
-        intent = intent.moved(Status.REFUSED, detail=f"{outcome.code} {outcome.message}")
-        hour.lasting(AlertKind.EARN_FAILED, move=kind.value, amount=plain(amount), asset=CASH, why=intent.detail)
-    elif isinstance(outcome, Suppressed):
-        intent = intent.moved(Status.ABSENT, detail=outcome.why)
-    else:
-        move_id = getattr(outcome, "move_id", None)
-        if move_id is not None:
-            intent = replace(intent, before={**intent.before, "move_id": str(move_id)})
-        intent = _arrived(hour, intent)
-    close(hour, [intent])
-    if intent.status is Status.DONE:
-        hour.account = hour.world.exchange.account()
-    return hour.state.intents[-1]
-
-
-def _product(hour: Hour, kind: Kind, amount: Decimal) -> str:
-    """The product to move with; empty, with a gate, where the exchange would refuse."""
-    if kind is Kind.REDEEM:
-        position = (hour.earn or {}).get(CASH)
-        return position.product_id if position else ""
-    product = hour.world.exchange.earn_product(CASH)
-    if product is None or not product.can_purchase:
-        hour.gates.append(Gate("earn_closed", Sleeve.CASH, CASH))
-        return ""
-    if amount < product.min_purchase:
-        numbers = {"amount": plain(amount), "min": plain(product.min_purchase)}
-        hour.gates.append(Gate("earn_minimum", Sleeve.CASH, CASH, numbers))
-        return ""
-    if product.left_quota is not None and amount > product.left_quota:
-        numbers = {"amount": plain(amount), "quota": plain(product.left_quota)}
-        hour.gates.append(Gate("earn_quota", Sleeve.CASH, CASH, numbers))
-        return ""
-    return product.product_id
-
-
-def _recorded_move(hour: Hour, kind: Kind, amount: Decimal, product_id: str) -> Intent:
-    side = Side.SELL if kind is Kind.REDEEM else Side.BUY
-    leg = Leg(Sleeve.CASH, CASH, side)
-    position = (hour.earn or {}).get(CASH)
-    intent = Intent(
-        id=client_id(hour.settings.account, hour.slot, leg, _attempts(hour, leg, ())),
-        slot=hour.slot,
-        kind=kind,
-        sleeve=Sleeve.CASH,
-        symbol=CASH,
-        side=side,
-        quantity=amount,
-        reason="earn_buffer",
-        recorded_ms=hour.now_ms(),
-        send_before_ms=hour.send_before_ms,
-        before={"product_id": product_id, "position": plain(position.total if position else ZERO)},
-    )
-    hour.take(hour.state, [intent])
-    hour.commit((intent,))
-    return intent
-
-
-def _arrived(hour: Hour, intent: Intent) -> Intent:
-    """Ask for the record at growing intervals, 60 s at most, until the move is settled or failed."""
-    for wait in EARN_WAITS_S:
-        hour.world.clock.sleep(wait)
-        try:
-            intent = settled_earn(hour, intent)
-        except EngineError as error:
-            intent = intent.moved(Status.UNKNOWN, detail=str(error))
-        if not intent.open:
-            break
-    return intent

@@ -8,6 +8,7 @@ move a fence.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from runtime.domain.alerts import Alert, AlertKind, new_alert, observe, recovere
 from runtime.domain.control import Control, Mode
 from runtime.domain.decision import Decision, ExecutionPool, Gate, Plan
 from runtime.domain.documents import encode
+from runtime.domain.instruments import Instrument
 from runtime.domain.ladder import Resolution
 from runtime.domain.ledger import Entry
 from runtime.domain.market import Account, EarnPosition, Snapshot
@@ -36,7 +38,10 @@ SKEW_MAX_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class FirstWave:
-    """Clock, prices, account and Earn, read at once. `offset_ms` is the exchange's clock less the local one."""
+    """Clock, prices, account and Earn, read at once. `offset_ms` is the exchange's clock less the local one.
+
+    `instruments` are the pairs, where the clock was read with them.
+    """
 
     offset_ms: int
     priced_ms: int
@@ -44,6 +49,7 @@ class FirstWave:
     account: Account
     earn: Mapping[str, EarnPosition] | None
     problems: Mapping[str, str]
+    instruments: Mapping[str, Instrument] | None = None
 
 
 @dataclass(slots=True)
@@ -56,7 +62,7 @@ class Hour:
     held: Held
     state: State
     started_ms: int
-    cache: DailyCache = field(default_factory=DailyCache)
+    cache: DailyCache
     control: Control = field(default_factory=Control)
     offset_ms: int = 0
     deadline_ms: int = 0
@@ -69,8 +75,10 @@ class Hour:
     pool: ExecutionPool | None = None
     decision: Decision | None = None
     entries: tuple[Entry, ...] = ()
+    """Booked by the reconciliation and not written yet."""
     new_cache: DailyCache | None = None
     tape: Tape = field(default_factory=Tape)
+    unpriced: AbstractSet[str] = frozenset()
     gates: list[Gate] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
     recovered: tuple[Intent, ...] = ()
@@ -127,11 +135,16 @@ class Hour:
         *,
         release: bool = False,
     ) -> None:
-        """Write the state and what goes with it in one atomic step under the lease."""
+        """Write the state and what goes with it in one atomic step under the lease.
+
+        The entries of the reconciliation go with the first state that holds their sums.
+        """
         cache = self.new_cache if cycle is not None else None
+        entries = (*self.entries, *entries)
         self.held = self.world.store.commit(
             self.held, Changes(self.state, intents, entries, cycle, cache, release=release)
         )
+        self.entries = ()
 
     def take(self, state: State, intents: Iterable[Intent] = (), entries: Iterable[Entry] = ()) -> None:
         """Make `state` the hour's, with `intents` at their newest and the account moved by `entries`."""

@@ -46,7 +46,7 @@ def reconcile(hour: Hour) -> tuple[Entry, ...]:
         rewards = {CASH: position.rewards} if position else {}
         hour.state = replace(hour.state, earn_rewards=rewards)
     differences = _open_differences(hour)
-    if differences or hour.state.drift:
+    if differences or hour.state.drift or _earn_missing(hour):
         entries += _explained(hour, differences)
         entries += _unexplained(hour)
     hour.state = fitted_positions(hour.state)
@@ -112,9 +112,19 @@ def _explained(hour: Hour, differences: Mapping[str, Decimal]) -> list[Entry]:
     return entries
 
 
+def _earn_off(hour: Hour) -> Decimal:
+    """USDT in Earn beyond (+) or short of (-) the ledger's, where that can be told."""
+    unsettled = hour.earn is None or CASH in _unsettled_assets(hour)
+    return ZERO if unsettled else earn_difference(hour.state.ledger, hour.earn or {})
+
+
+def _earn_missing(hour: Hour) -> bool:
+    """Money gone from Earn is a difference of its own; growth that nothing vouches for yet is left for a later hour."""
+    return _earn_off(hour) < 0
+
+
 def _unexplained(hour: Hour) -> list[Entry]:
-    unsettled = _unsettled_assets(hour)
-    earn_off = ZERO if hour.earn is None or CASH in unsettled else earn_difference(hour.state.ledger, hour.earn)
+    earn_off = _earn_off(hour)
     spot = _open_differences(hour)
     entries = _booked(hour, unexplained_entry(hour.slot, hour.now_ms(), spot, earn_off, hour.state.ledger))
     hour.state = replace(hour.state, drift=drift_after(hour.state.drift, entries))
@@ -128,7 +138,7 @@ def _evidence(hour: Hour, differences: Mapping[str, Decimal]) -> list[Flow]:
     try:
         flows += hour.world.exchange.flows(since)
         for asset in sorted((differences.keys() | hour.state.drift.keys()) - {CASH}):
-            if asset + CASH in hour.observed.prices:
+            if asset + CASH in hour.wave_taken.prices:
                 flows += _manual_trades(hour, asset + CASH, since)
     except EngineError as error:
         hour.problems["evidence"] = str(error)

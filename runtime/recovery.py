@@ -19,7 +19,7 @@ from dataclasses import replace
 from runtime.domain.booking import book_earn, book_order
 from runtime.domain.ledger import Entry
 from runtime.domain.orders import EarnRecord, Intent, Kind, Order, Status
-from runtime.errors import EngineError
+from runtime.errors import EngineError, Rejected
 from runtime.hour import BACK_END_MS, RECV_WINDOW_MS, Hour
 
 LOOK_UPS_APART_S = 2.0
@@ -64,6 +64,9 @@ def settle(hour: Hour, intents: Sequence[Intent]) -> tuple[Intent, ...]:
 
 
 NOT_FOUND = "not found yet"
+FORGOTTEN = frozenset({-1121, -2026})
+"""The pair is gone, the order is archived: no look-up will ever tell more. What it moved, if anything, the
+reconciliation finds in the balances."""
 
 
 def fence_ms(intent: Intent) -> int:
@@ -80,6 +83,10 @@ def _fence_passed(hour: Hour, intent: Intent) -> bool:
 def _looked_up(hour: Hour, intent: Intent) -> Intent:
     try:
         return _settled_order(hour, intent) if intent.kind is Kind.ORDER else settled_earn(hour, intent)
+    except Rejected as error:
+        if error.code in FORGOTTEN and _fence_passed(hour, intent):
+            return intent.moved(Status.ABSENT, detail=f"the exchange no longer knows it ({error.code}): balances tell")
+        return intent.moved(Status.UNKNOWN, detail=str(error))
     except EngineError as error:
         return intent.moved(Status.UNKNOWN, detail=str(error))
 

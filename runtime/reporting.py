@@ -16,6 +16,9 @@ from runtime.domain.slots import slot_date
 from runtime.domain.valuation import values_of
 from runtime.hour import Hour
 
+MISSED_KEPT = 168
+"""Missed hours that reports and state name: a week of them."""
+
 EXIT_CODES = {
     CycleStatus.DONE: 0,
     CycleStatus.LEASE_HELD: 0,
@@ -52,7 +55,7 @@ def full_report(hour: Hour, status: CycleStatus, error: str = "") -> Report:
         exit_code=EXIT_CODES[status],
         error=error,
         control=hour.control.at(hour.now_ms()).value,
-        missed=missed_slots(hour),
+        missed=missed_slots(hour)[-MISSED_KEPT:],
         pool=_pool(hour),
         equity=equity,
         holdings=holdings,

@@ -9,6 +9,7 @@ What could not be read is absent and named; only the account, all prices and the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import cast
@@ -17,9 +18,9 @@ from runtime.domain.alerts import AlertKind
 from runtime.domain.candles import closed_high, closed_series, extended_series
 from runtime.domain.instruments import Instrument
 from runtime.domain.market import Account, Candle, DailyMarket, DailySeries, EarnPosition, Snapshot
-from runtime.domain.money import CASH, CORE, FUEL
+from runtime.domain.money import CASH, CORE, FUEL, plain
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
-from runtime.errors import BadSeries, ClockSkewed, EngineError, Unavailable
+from runtime.errors import BadSeries, ClockSkewed, EngineError, RateLimited, Rejected, Unavailable
 from runtime.hour import SKEW_MAX_MS, FirstWave, Hour
 from runtime.ports import DailyCache, World
 
@@ -27,16 +28,38 @@ CORE_DAYS = 700
 POOL_DAYS = 400
 INSTRUMENTS_MAX_AGE_MS = 6 * HOUR_MS
 HIGHS_MAX_HOURS = 999
+PRICES_FRESH_MS = 30_000
 
 
-def account_calls(world: World) -> dict[str, Callable[[], object]]:
-    """The first wave's calls, to be gathered with whatever else the hour asks for at that moment."""
+def account_calls(world: World, cache: DailyCache) -> dict[str, Callable[[], object]]:
+    """The first wave's calls, to be gathered with whatever else the hour asks for at that moment.
+
+    Where the cached pairs are due, they are asked for instead of the bare clock: the answer names the time too.
+    """
+    known = tuple(cache.instruments)
+    due = bool(known) and world.clock.now_ms() - cache.instruments_ms >= INSTRUMENTS_MAX_AGE_MS
     return {
-        "clock": lambda: _offset(world),
+        "clock": (lambda: _pairs_and_offset(world, known)) if due else (lambda: _Clock(_offset(world))),
         "prices": world.market.prices,
         "account": world.exchange.account,
         "earn": world.exchange.earn_positions,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    offset_ms: int
+    instruments: Mapping[str, Instrument] | None = None
+
+
+def _pairs_and_offset(world: World, symbols: Sequence[str]) -> _Clock:
+    """The exchange's clock and its pairs; the clock alone if one of the pairs is gone (the second wave asks anew)."""
+    before = world.clock.now_ms()
+    try:
+        server, instruments = world.market.instruments(symbols)
+    except Rejected:
+        return _Clock(_offset(world))
+    return _Clock(server - (before + world.clock.now_ms()) // 2, instruments)
 
 
 def _offset(world: World) -> int:
@@ -48,18 +71,44 @@ def _offset(world: World) -> int:
 
 def first_wave(world: World, answers: Mapping[str, object]) -> FirstWave:
     """The first wave's answers, checked; `Abort` when the clock, the prices or the account cannot be trusted."""
-    offset = cast("int", needed(answers, "clock"))
+    _heed_pause(answers)
+    clock = cast("_Clock", needed(answers, "clock"))
+    offset = clock.offset_ms
     if abs(offset) > SKEW_MAX_MS:
         raise ClockSkewed(f"clock: this machine and the exchange differ by {offset} ms, the limit is {SKEW_MAX_MS} ms")
     world.exchange.sync_clock(offset)
+    return _wave(answers, world.clock.now_ms() + offset, clock)
+
+
+def look_again(hour: Hour) -> None:
+    """Read account, Earn and prices anew: settling what an earlier run left open moved balances and took time."""
+    calls = account_calls(hour.world, hour.cache)
+    answers = hour.world.gather({name: call for name, call in calls.items() if name != "clock"})
+    _heed_pause(answers)
+    seen(hour, _wave(answers, hour.now_ms(), _Clock(hour.offset_ms, hour.wave_taken.instruments)))
+
+
+def seen(hour: Hour, wave: FirstWave) -> None:
+    """Make `wave` what the hour knows of account and prices."""
+    hour.wave, hour.account, hour.earn = wave, wave.account, wave.earn
+
+
+def _wave(answers: Mapping[str, object], read_ms: int, clock: _Clock) -> FirstWave:
     prices = cast("Mapping[str, Decimal]", needed(answers, "prices"))
     if not prices:
         raise Unavailable("prices", "the exchange answered with none")
     earn = answers["earn"]
     problems = {"earn": str(earn)} if isinstance(earn, Exception) else {}
     positions = None if isinstance(earn, Exception) else cast("Mapping[str, EarnPosition]", earn)
-    priced_ms = world.clock.now_ms() + offset
-    return FirstWave(offset, priced_ms, prices, cast("Account", needed(answers, "account")), positions, problems)
+    account = cast("Account", needed(answers, "account"))
+    return FirstWave(clock.offset_ms, read_ms, prices, account, positions, problems, clock.instruments)
+
+
+def _heed_pause(answers: Mapping[str, object]) -> None:
+    """A pause that the exchange asks for ends the hour at once: every further request would prolong it."""
+    for name, answer in answers.items():
+        if isinstance(answer, RateLimited) and name != "upstream":
+            raise answer
 
 
 def needed(answers: Mapping[str, object], name: str) -> object:
@@ -77,9 +126,10 @@ def take_snapshot(hour: Hour, pool: Sequence[str]) -> Snapshot:
     now_ms = hour.now_ms()
     calls = _second_wave(hour, symbols, now_ms)
     answers = hour.world.gather(calls) if calls else {}
+    _heed_pause(answers)
     instruments = _instruments(hour, answers)
     daily, cache = _daily(hour, symbols, answers, now_ms)
-    if answers:
+    if answers or wave.instruments is not None:
         hour.new_cache = DailyCache(cache, *instruments)
     snapshot = Snapshot(
         slot=hour.slot,
@@ -115,8 +165,8 @@ def _in_play(hour: Hour, wave: FirstWave, pool: Sequence[str]) -> tuple[str, ...
 def _second_wave(hour: Hour, symbols: Sequence[str], now_ms: int) -> dict[str, Callable[[], object]]:
     market = hour.world.market
     calls: dict[str, Callable[[], object]] = {}
-    fresh = now_ms - hour.cache.instruments_ms < INSTRUMENTS_MAX_AGE_MS
-    if not fresh or any(symbol not in hour.cache.instruments for symbol in symbols):
+    known, read_ms = _known_instruments(hour)
+    if now_ms - read_ms >= INSTRUMENTS_MAX_AGE_MS or any(symbol not in known for symbol in symbols):
         calls["instruments"] = partial(market.instruments, symbols)
     for symbol in symbols:
         start_ms, limit = _missing_days(hour.cache.series.get(symbol), symbol, now_ms)
@@ -138,9 +188,17 @@ def _missing_days(cached: DailySeries | None, symbol: str, now_ms: int) -> tuple
     if cached is None:
         return None, want + 1
     missing = (yesterday_ms - cached.last_open_ms) // DAY_MS
-    if missing <= 0:
+    if missing == 0:
         return None, 0
-    return (cached.last_open_ms, int(missing) + 2) if missing < want else (None, want + 1)
+    return (cached.last_open_ms, missing + 2) if 0 < missing < want else (None, want + 1)
+
+
+def _known_instruments(hour: Hour) -> tuple[Mapping[str, Instrument], int]:
+    """The newest pairs at hand, and when they were read."""
+    wave = hour.wave_taken
+    if wave.instruments is not None:
+        return wave.instruments, wave.priced_ms
+    return hour.cache.instruments, hour.cache.instruments_ms
 
 
 def _instruments(hour: Hour, answers: Mapping[str, object]) -> tuple[Mapping[str, Instrument], int]:
@@ -149,7 +207,7 @@ def _instruments(hour: Hour, answers: Mapping[str, object]) -> tuple[Mapping[str
     if isinstance(answer, Exception):
         hour.problems["instruments"] = str(answer)
     if answer is None or isinstance(answer, Exception):
-        return hour.cache.instruments, hour.cache.instruments_ms
+        return _known_instruments(hour)
     read_ms, instruments = cast("tuple[int, Mapping[str, Instrument]]", answer)
     return instruments, read_ms
 
@@ -174,12 +232,11 @@ def _daily(
 
 
 def _merged(hour: Hour, symbol: str, candles: Sequence[Candle], now_ms: int) -> DailySeries:
+    """The cached days continued by the fetched ones; what was asked for as a whole replaces the cached days."""
     fetched = closed_series(symbol, candles, now_ms)
     cached = hour.cache.series.get(symbol)
-    if cached is None or fetched.first_open_ms <= cached.first_open_ms:
+    if cached is None or _missing_days(cached, symbol, now_ms)[0] is None:
         return fetched
-    if fetched.first_open_ms > cached.last_open_ms + DAY_MS:
-        raise BadSeries(f"{symbol} candles", fetched.first_open_ms, "do not continue the cached ones: fetched anew")
     merged, revised = extended_series(cached, fetched, CORE_DAYS if symbol == CORE + CASH else POOL_DAYS)
     for day, change in revised.items():
         hour.tell(AlertKind.CANDLE_REVISED, f"{symbol}:{day}", symbol=symbol, day=day, change=change)
@@ -200,3 +257,22 @@ def _highs(hour: Hour, answers: Mapping[str, object], now_ms: int) -> dict[str, 
         except EngineError as error:
             hour.problems[f"highs {symbol}"] = str(error)
     return highs
+
+
+def refresh_prices(hour: Hour) -> None:
+    """Read the prices again if they are older than 30 s; nothing is sent on one older than `price_age_max_s`.
+
+    A pair that is gone from the answer keeps its last price, which values it, and is `unpriced`: not to be traded.
+    """
+    snapshot = hour.observed
+    if hour.now_ms() - snapshot.priced_ms <= PRICES_FRESH_MS:
+        return
+    try:
+        prices = hour.world.market.prices()
+    except EngineError as error:
+        hour.problems["prices"] = str(error)
+        return
+    kept = {symbol: prices.get(symbol, price) for symbol, price in snapshot.prices.items()}
+    hour.unpriced = kept.keys() - prices.keys()
+    hour.snapshot = replace(snapshot, prices=kept, priced_ms=hour.now_ms())
+    hour.tape.record("prices", {symbol: plain(price) for symbol, price in sorted(kept.items())})
