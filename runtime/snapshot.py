@@ -20,7 +20,7 @@ from runtime.domain.instruments import Instrument
 from runtime.domain.market import Account, Candle, DailyMarket, DailySeries, EarnPosition, Snapshot
 from runtime.domain.money import CASH, CORE, FUEL, plain
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
-from runtime.errors import BadSeries, ClockSkewed, EngineError, RateLimited, Rejected, Unavailable
+from runtime.errors import BadSeries, ClockSkewed, EngineError, RateLimited, Unavailable
 from runtime.hour import SKEW_MAX_MS, FirstWave, Hour
 from runtime.ports import DailyCache, World
 
@@ -53,11 +53,13 @@ class _Clock:
 
 
 def _pairs_and_offset(world: World, symbols: Sequence[str]) -> _Clock:
-    """The exchange's clock and its pairs; the clock alone if one of the pairs is gone (the second wave asks anew)."""
+    """The exchange's clock and its pairs; the clock alone where they are not to be had (the second wave asks anew)."""
     before = world.clock.now_ms()
     try:
         server, instruments = world.market.instruments(symbols)
-    except Rejected:
+    except RateLimited:
+        raise
+    except EngineError:
         return _Clock(_offset(world))
     return _Clock(server - (before + world.clock.now_ms()) // 2, instruments)
 
