@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -34,7 +34,7 @@ from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, manifest
 from runtime.adapters.simulated.server import SimulatedServer
 from runtime.adapters.simulated.wire import Credentials
 from runtime.domain.slots import HOUR_MS, MINUTE_MS, slot_start_ms
-from tests.support.emulator import firestore_emulator
+from tests.support.emulator import running_emulator
 
 HERE = Path(__file__).resolve().parent
 UPSTREAM = "strategy/CRYPTO_LIVE_POOL_ROTATION_LIVE_POOL"
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=5, help="runs a row")
     given = parser.parse_args()
     with ExitStack() as stack:
-        emulator = stack.enter_context(_emulator())
+        emulator = stack.enter_context(running_emulator())
         rows = {
             "imports alone": [_child(["-W", "ignore", "-c", IMPORTS], {}) for _ in range(given.n)],
             "live hour": [_live(emulator, 0) for _ in range(given.n)],
@@ -59,10 +59,6 @@ def main() -> None:
     for name, runs in rows.items():
         shown = [_median(runs, key) for key in ("whole_cpu_s", "cpu_s", "wall_s", "peak_mib", "orders")]
         print(f"{name:28}{shown[0]:>8}{shown[1]:>13}{shown[2]:>8}{shown[3]:>7}{shown[4]:>8}")
-
-
-def _emulator() -> Any:  # noqa: ANN401 - pytest's fixture, entered by hand
-    return contextmanager(firestore_emulator.__wrapped__)()
 
 
 def _median(runs: list[Mapping[str, Any]], key: str) -> str:
@@ -139,7 +135,7 @@ def _child(arguments: list[str], environment: Mapping[str, str]) -> Mapping[str,
     """Run python; its last line of output as JSON if it is, with the CPU time and peak memory of the whole process."""
     inherited = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
     with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
+        process = subprocess.Popen(
             [sys.executable, *arguments],
             env={**inherited, "PYTHONPATH": str(HERE.parent), **environment},
             cwd=HERE.parent,

@@ -34,6 +34,13 @@ START_SECONDS = 60
 @pytest.fixture(scope="session")
 def firestore_emulator() -> Iterator[str]:
     """`host:port` of a running emulator. Skips where there is none to start; on CI one that does not start fails."""
+    with running_emulator() as host:
+        yield host
+
+
+@contextlib.contextmanager
+def running_emulator() -> Iterator[str]:
+    """The fixture for scripts: the same emulator, ended with the last process that uses it."""
     command = _command()
     if command is None:
         pytest.skip("the Firestore emulator needs gcloud (with its emulator component) and java")
