@@ -18,7 +18,7 @@ from runtime.domain.alerts import AlertKind
 from runtime.domain.candles import closed_high, closed_series, extended_series
 from runtime.domain.instruments import Instrument
 from runtime.domain.market import Account, Candle, DailyMarket, DailySeries, EarnPosition, Snapshot
-from runtime.domain.money import CASH, CORE, FUEL, plain
+from runtime.domain.money import CASH, CORE, FUEL, ZERO, plain
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
 from runtime.errors import BadSeries, ClockSkewed, EngineError, RateLimited, Unavailable
 from runtime.hour import SKEW_MAX_MS, FirstWave, Hour
@@ -154,8 +154,10 @@ def take_snapshot(hour: Hour, pool: Sequence[str]) -> Snapshot:
 
 
 def held_pairs(hour: Hour) -> tuple[str, ...]:
-    """Pairs of the managed trend holdings that were worth watching last hour, and of every open position."""
-    return tuple(sorted((hour.state.memory.holdings.keys() | hour.state.positions.keys()) - {CORE + CASH, FUEL + CASH}))
+    """Pairs of the trend holdings worth watching: those watched last hour, and every position worth more than dust."""
+    prices, least = hour.wave_taken.prices, hour.settings.strategy.dust
+    worth = {s for s, p in hour.state.positions.items() if p.quantity * prices.get(s, ZERO) >= least}
+    return tuple(sorted((hour.state.memory.holdings.keys() | worth) - {CORE + CASH, FUEL + CASH}))
 
 
 def _in_play(hour: Hour, wave: FirstWave, pool: Sequence[str]) -> tuple[str, ...]:
