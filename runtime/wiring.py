@@ -183,6 +183,9 @@ def _binance_market(settings: Settings, clock: Clock) -> MarketData:
 
 
 def _real(settings: Settings, clock: Clock, closing: ExitStack) -> World:
+    home = Path(settings.data_dir) / "live" / settings.account
+    # First: its connection is made in the background while Binance's client is imported.
+    store, upstream = _store_and_upstream(settings, home, clock)
     from runtime.adapters.binance.client import Connection, Credentials, Hosts
     from runtime.adapters.binance.exchange import BinanceExchange
     from runtime.adapters.binance.market import BinanceMarket
@@ -194,8 +197,6 @@ def _real(settings: Settings, clock: Clock, closing: ExitStack) -> World:
     connection = Connection(clock, Credentials(key, secret), hosts)
     gather = ThreadGather(WORKERS)
     closing.callback(gather.close)
-    home = Path(settings.data_dir) / "live" / settings.account
-    store, upstream = _store_and_upstream(settings, home, clock)
     bot = Bot(token=token, chat_id=settings.telegram_chat or "", base_url=settings.telegram_api)
     return World(
         clock=clock,
@@ -218,6 +219,7 @@ def _store_and_upstream(settings: Settings, home: Path, clock: Clock) -> tuple[S
     from runtime.adapters.firestore import Connection, FirestorePoolSource, FirestoreStore
 
     connection = Connection(settings.google_project, settings.firestore_database, settings.firestore_emulator)
+    connection.dial()
     upstream = FirestorePoolSource(connection, settings.upstream_collection, settings.upstream_document)
     if settings.store == "sqlite":
         return _sqlite(home, clock, settings), (upstream,)

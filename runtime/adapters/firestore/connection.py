@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -27,6 +28,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.query import Query
 
 from runtime.adapters.firestore.errors import leaked, translated
+from runtime.errors import EngineError
 
 ATTEMPT_SECONDS = 5.0
 READ_SECONDS = 6.0
@@ -70,6 +72,19 @@ class Connection:
                 with translated("sign-in"):
                     self._client = self._sign_in()
             return self._client
+
+    def dial(self) -> None:
+        """Sign in and open the channel in the background, while the caller has other things to do.
+
+        Nothing is told from here: what fails is tried again, and told, by the first call that needs it.
+        """
+        threading.Thread(target=self._dialled, name="firestore-dial", daemon=True).start()
+
+    def _dialled(self) -> None:
+        with suppress(EngineError):
+            # The library opens its channel only with the first call.
+            service = self.client._firestore_api  # noqa: SLF001
+            service.transport.grpc_channel.subscribe(lambda _: None, try_to_connect=True)
 
     def read(self, paths: Sequence[str], fields: Sequence[str] | None = None) -> Reading:
         """The documents at `paths` (only `fields` of them, if given) in one call, seen at one moment."""
