@@ -68,12 +68,11 @@ class Day:
         ledger = self.state.ledger
         spot = {a: str(v) for a, v in ledger.assets(Book.SPOT).items()}
         facts = {"ETHUSDT": QUIET_ETH, "SOLUSDT": coin(100, (0.1, 0.2, 0.3), 0.01, 100)}
-        situation = replace(ordinary(), state=self.state, pool=POOL)
-        situation = situation.with_facts(**facts).with_state(prices=self.prices)
-        situation = situation.seen(
-            prices=self.prices, account=account_of(spot), earn=earn_of(str(ledger.of(Book.EARN, "USDT")))
-        )
-        return situation.with_settings(**(PLAIN if settings is None else settings)).decide()
+        situation = replace(ordinary(), state=self.state, pool=POOL).with_state(prices=self.prices)
+        situation = situation.with_facts(ETHUSDT=QUIET_ETH, SOLUSDT=coin(100, (0.1, 0.2, 0.3), 0.01, 100))
+        earn = earn_of(str(ledger.of(Book.EARN, "USDT")))
+        situation = situation.seen(prices=self.prices, account=account_of(spot), earn=earn)
+        return situation.with_settings(**PLAIN).decide()
 
     def sleeve(self) -> Decimal | None:
         """Today's return as the decision reports it."""
