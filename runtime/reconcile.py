@@ -43,8 +43,8 @@ def reconcile(hour: Hour) -> tuple[Entry, ...]:
     if hour.earn is not None:
         entries += _booked(hour, interest_entry(hour.state, hour.slot, hour.now_ms(), hour.earn))
         position = hour.earn.get(CASH)
-        rewards = {CASH: position.rewards} if position else {}
-        hour.state = replace(hour.state, earn_rewards=rewards)
+        rewards = position.rewards if position else hour.state.earn_rewards.get(CASH, ZERO)
+        hour.state = replace(hour.state, earn_rewards={CASH: rewards})
     differences = _open_differences(hour)
     if differences or hour.state.drift or _earn_missing(hour):
         entries += _explained(hour, differences)

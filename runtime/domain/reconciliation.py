@@ -58,12 +58,18 @@ def earn_difference(ledger: Balances, earn: Mapping[str, EarnPosition]) -> Decim
 
 
 def interest_entry(state: State, slot: str, now_ms: int, earn: Mapping[str, EarnPosition]) -> Entry | None:
-    """Earn's growth, as far as the position's own cumulated rewards vouch for it; None if there is none."""
+    """Earn's growth, as far as the position's own cumulated rewards vouch for it; None if there is none.
+
+    A position that shrank for another reason earned what it vouches for all the same; a sum of rewards that fell began
+    anew with the position.
+    """
     position = earn.get(CASH)
     if position is None:
         return None
-    vouched = position.rewards - state.earn_rewards.get(CASH, ZERO)
-    growth = min(earn_difference(state.ledger, earn), vouched)
+    known = state.earn_rewards.get(CASH)
+    vouched = position.rewards - (known if known is not None and known <= position.rewards else ZERO)
+    beyond = earn_difference(state.ledger, earn)
+    growth = vouched if known is not None and beyond < 0 else min(beyond, vouched)
     if growth <= 0:
         return None
     postings = transfer(Book.INCOME, Book.EARN, CASH, growth)
