@@ -1,0 +1,360 @@
+"""Any story an account may live through, told by hypothesis: hours, mishaps, bad weather, money from outside, controls.
+
+The market stands still, so equity may only melt by fees and grow by interest: every jump of the return index is a flow
+that was not seen as one. After each hour the exchange's books and ours are audited; at the end of each story the sky
+clears, and everything must be settled to the last unit.
+
+What moves with a record is at least 10 units, what moves without one is less than 1: of two flows of one asset that
+arrive between two looks, only their sum can be seen, and a story must not ask for more than can be known.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from runtime.adapters.clock import SimulatedClock
+from runtime.adapters.memory import MemoryStore
+from runtime.adapters.simulated.books import Books
+from runtime.adapters.simulated.conditions import FIXTURE, Conditions, Costs, EarnTerms, Effect, Fault, Script
+from runtime.adapters.simulated.exchange import SimulatedExchange
+from runtime.adapters.sqlite import SqliteStore
+from runtime.cycle import run_cycle
+from runtime.domain.control import Control, Mode
+from runtime.domain.market import Facts
+from runtime.domain.money import ZERO
+from runtime.domain.orders import Side
+from runtime.domain.report import CycleStatus, Report
+from runtime.domain.slots import DAY_MS, HOUR_MS, MINUTE_MS, date_at, slot_at
+from runtime.ports import Store, World
+from tests.support import hours
+from tests.support.audit import Records, at_any_moment, open_intents, own_orders, records, unexplained, when_settled
+from tests.support.hours import WRITES, Killed, Mishap, Place, Upstream
+from tests.support.markets import TableMarket
+from tests.support.restless import restless
+from tests.support.shop import NOW_MS, PRICES
+
+POOLS = (("ETHUSDT", "XRPUSDT"), ("XRPUSDT", "DOGEUSDT"), ("DOGEUSDT", "ETHUSDT"))
+ORDER, REDEEM, SUBSCRIBE = "POST /api/v3/order", "flexible/redeem", "flexible/subscribe"
+LEASE_OVER_S = 431
+CALLS_MAX = 34
+UNWATCHED_MS = 5 * DAY_MS
+
+_LOST = Fault(drop=True)
+_UNANSWERED = Fault(drop=True, effect=Effect.NOW)
+_LATE = Fault(drop=True, effect=Effect.LATER, after_ms=7_000)
+_BROKEN = Fault(status=503, body="<html>", effect=Effect.NOW)
+_DOWN = Fault(status=502, body="<html>")
+_BUSY = Fault(status=429, code=-1003, message="Too many requests", retry_after_s=90)
+_CUT = Fault(cut=True, effect=Effect.NOW)
+_SLOW = Fault(delay_in_ms=6_000)
+_FAULTS = {
+    "lost": _LOST, "unanswered": _UNANSWERED, "late": _LATE, "broken": _BROKEN,
+    "down": _DOWN, "busy": _BUSY, "cut": _CUT, "slow": _SLOW,
+}  # fmt: skip
+_PLACES = (
+    ORDER, "POST /sapi/v1/simple-earn/flexible/redeem", "POST /sapi/v1/simple-earn/flexible/subscribe",
+    "GET /api/v3/order", "GET /api/v3/account", "GET /sapi/v1/simple-earn/flexible/position",
+    "GET /api/v3/allOrders", "GET /api/v3/myTrades", "GET /sapi/v1/simple-earn/flexible/history/redemptionRecord",
+)  # fmt: skip
+_CALM = FIXTURE
+_WEATHER = {
+    "calm": _CALM,
+    "thin": replace(_CALM, costs=Costs(liquidity={"*": Decimal(200)}, fills_max=3)),
+    "earn in an hour": replace(_CALM, earn=EarnTerms(redeem_s=3000, subscribe_s=3000)),
+    "earn never": replace(_CALM, earn=EarnTerms(redeem_s=None, subscribe_s=None)),
+    "earn sold out": replace(_CALM, earn=EarnTerms(sold_out=frozenset({"USDT"}), redeem_closed=frozenset({"USDT"}))),
+}
+
+weathers = st.sampled_from(sorted(_WEATHER))
+faulty = st.tuples(st.sampled_from(_PLACES), st.integers(0, 3), st.sampled_from(sorted(_FAULTS)))
+moments = st.integers(1, CALLS_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the exchange had of ours before an hour: client ids with effect, Earn moves, requests still on their way."""
+
+    ids: set[str]
+    moves: int
+    late: int
+
+
+class Account(RuleBasedStateMachine):
+    """One account, and everything that may happen to it."""
+
+    store: Store
+
+    @initialize(on_disk=st.booleans())
+    def opened(self, on_disk: bool) -> None:
+        """An account with cash and one ETH that is the owner's own."""
+        self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
+        self.clock = SimulatedClock(NOW_MS)
+        self.market = TableMarket(self.clock, PRICES | {"XRPUSDT": "1.5"})
+        books = Books.opened({"USDT": Decimal(10_000), "ETH": Decimal(1)})
+        self.exchange = SimulatedExchange(self.market, self.clock, _CALM, books)
+        disk = SqliteStore(self.folder / "state.sqlite", self.clock) if on_disk else None
+        self.store = disk or MemoryStore(self.clock, copy=True)
+        self.pool = Upstream(*POOLS[0])
+        self.place = Place(self.exchange, self.store, self.clock, self.pool, facts=Facts(None, {}))
+        self.settings = hours.settings()
+        self.reserved = {"ETH": Decimal(1)}
+        self.given: dict[str, Decimal] = {}
+        self.pending: dict[str, str] = {}
+        self.settled_ms = NOW_MS
+        self.index, self.income = Decimal(1), ZERO
+
+    # --- hours --------------------------------------------------------------------------------------------------------
+
+    @rule(weather=weathers)
+    def hour(self, weather: str) -> None:
+        """An hour in this weather."""
+        self._run(self.place.world, _WEATHER[weather])
+
+    @rule(faults=st.lists(faulty, min_size=1, max_size=2))
+    def hour_with_faults(self, faults: list[tuple[str, int, str]]) -> None:
+        """An hour in which the n-th call of an endpoint (0 = every one) goes wrong."""
+        acts: dict[str, dict[int, Fault]] = {}
+        for endpoint, number, name in faults:
+            acts.setdefault(endpoint, {})[number] = _FAULTS[name]
+        self._run(self.place.world, replace(_CALM, faults=Script(acts)))
+
+    @rule(at=moments, after=st.booleans(), weather=weathers)
+    def killed_hour(self, at: int, after: bool, weather: str) -> None:
+        """The process dies at its `at`-th call; its lease runs out before anybody comes back."""
+        mishap = Mishap(at, hours.die, after=after)
+        self._run(lambda: mishap.around(self.place.world()), _WEATHER[weather])
+        self.clock.sleep(LEASE_OVER_S)
+
+    @rule(at=moments, after=st.booleans())
+    def overlapped_hour(self, at: int, after: bool) -> None:
+        """A second run starts in the middle; at most one of the two does the hour."""
+        others: list[Report] = []
+        mishap = Mishap(at, lambda _: others.append(self._cycle()), after=after)
+        mine = self._run(lambda: mishap.around(self.place.world()), _CALM)
+        did = [r for r in (mine, *others) if r is not None and r.status is CycleStatus.DONE]
+        assert len(did) <= 1, f"two runs did {did[0].slot}"
+
+    @rule(at=moments, after=st.booleans())
+    def sleeping_hour(self, at: int, after: bool) -> None:
+        """The process stands still until its lease is over and another run has been; then it goes on."""
+
+        def sleep(_: str) -> None:
+            self.clock.sleep(LEASE_OVER_S)
+            self._cycle()
+
+        mishap = Mishap(at, sleep, after=after)
+        self._run(lambda: mishap.around(self.place.world()), _CALM)
+
+    @rule(at=st.integers(1, 9), after=st.booleans())
+    def hour_without_a_write(self, at: int, after: bool) -> None:
+        """The store's `at`-th write fails, or succeeds and the answer is lost."""
+        mishap = Mishap(at, hours.fail_store, after=after, only=WRITES)
+        self._run(lambda: mishap.around(self.place.world()), _CALM)
+        self.clock.sleep(LEASE_OVER_S)
+
+    @precondition(lambda self: self.clock.now_ms() - self.settled_ms < UNWATCHED_MS)
+    @rule(ahead=st.sampled_from([1, 2, 25]), skew_ms=st.sampled_from([0, 0, 0, 3000, -3000, 7000]))
+    def later(self, ahead: int, skew_ms: int) -> None:
+        """Hours pass, and this machine's clock goes wrong or right."""
+        self.clock.sleep(ahead * 3600)
+        self.skew_ms = skew_ms
+
+    skew_ms = 0
+
+    # --- the outside world --------------------------------------------------------------------------------------------
+
+    @rule(tens=st.integers(1, 100), asset=st.sampled_from(["USDT", "ETH"]))
+    def deposit(self, tens: int, asset: str) -> None:
+        """Money arrives with a record."""
+        if self._recorded(asset):
+            self.exchange.events.deposit(asset, Decimal(10 * tens))
+            self._reserve(asset, Decimal(10 * tens))
+
+    @rule(tens=st.integers(1, 100))
+    def withdraw(self, tens: int) -> None:
+        """Money leaves with a record."""
+        if self.exchange.venue.books.free("USDT") >= 10 * tens and self._recorded("USDT"):
+            self.exchange.events.withdraw("USDT", Decimal(10 * tens))
+
+    @rule(tens=st.integers(1, 3))
+    def bonus(self, tens: int) -> None:
+        """Earn pays a bonus to spot."""
+        if self._recorded("USDT"):
+            self.exchange.events.pay_bonus("USDT", Decimal(10 * tens))
+            self.income += 10 * tens
+
+    @rule(side=st.sampled_from(Side))
+    def manual_trade(self, side: Side) -> None:
+        """The owner trades one of his own coins by hand."""
+        quantity, books = Decimal("0.1"), self.exchange.venue.books
+        allowed = books.free("USDT") > 260 if side is Side.BUY else self.reserved["ETH"] >= quantity
+        if allowed and self._recorded("ETH") and self._recorded("USDT"):
+            order = self.exchange.events.manual_trade("ETHUSDT", side, quantity)
+            fee = sum((f.commission for f in order.fills if f.commission_asset == "ETH"), ZERO)
+            self._reserve("ETH", quantity - fee if side is Side.BUY else -quantity)
+
+    @rule(cents=st.integers(1, 90), sign=st.sampled_from([1, -1]), asset=st.sampled_from(["USDT", "XRP"]))
+    def unrecorded(self, cents: int, sign: int, asset: str) -> None:
+        """A balance changes and nobody says why."""
+        amount = sign * Decimal(cents) / 100
+        if self.pending.get(asset) == "record" or self.exchange.venue.books.free(asset) + amount < self._own(asset):
+            return
+        if not self._known():
+            return
+        self.exchange.events.grant(asset, amount)
+        self.pending[asset] = "grant"
+        self.given[asset] = self.given.get(asset, ZERO) + amount
+        self._reserve(asset, amount)
+
+    @rule(mode=st.sampled_from([*Mode, "unreadable"]))
+    def control(self, mode: str) -> None:
+        """The operator turns the switch, or somebody breaks it."""
+        broken = mode == "unreadable"
+        now_ms = self.clock.now_ms()
+        self.store.set_control(Control(Mode.RUN if broken else Mode(mode), "operator", now_ms, unreadable=broken))
+
+    @rule(symbol=st.sampled_from(["ETHUSDT", "XRPUSDT", "BTCUSDT"]), status=st.sampled_from(["BREAK", "TRADING"]))
+    def pair(self, symbol: str, status: str) -> None:
+        """The exchange stops a pair, or lists it again."""
+        self.exchange.events.halt(symbol, status)
+
+    @rule(number=st.integers(-1, len(POOLS) - 1))
+    def publish(self, number: int) -> None:
+        """A new pool is published, or (-1) the publisher is down."""
+        self.pool.symbols = None if number < 0 else POOLS[number]
+        self.pool.day = date_at(self.clock.now_ms()).isoformat()
+
+    # --- what must hold -----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_owners_coins_are_there(self) -> None:
+        """What is not managed is never sold."""
+        for asset, amount in self.reserved.items():
+            held = self.exchange.venue.books.free(asset)
+            assert held >= amount, f"{asset}: {held} left of {amount} that are the owner's"
+
+    def teardown(self) -> None:
+        """The sky clears: within a few hours everything is settled, and what was injected is what is unexplained."""
+        if not hasattr(self, "place"):
+            return
+        try:
+            self._clear()
+            kept = self._kept()
+            assert kept is not None
+            self._settled(kept)
+            injected = {asset: amount for asset, amount in self.given.items() if amount}
+            assert unexplained(kept.state) == injected
+            assert dict(kept.state.drift) == injected
+            self.the_owners_coins_are_there()
+        finally:
+            self.store.close()
+            shutil.rmtree(self.folder)
+
+    # --- how ----------------------------------------------------------------------------------------------------------
+
+    def _clear(self) -> None:
+        self.store.set_control(Control())
+        self.exchange.venue.orders.statuses.clear()
+        self.pool.symbols, self.skew_ms = POOLS[0], 0
+        self.pool.day = date_at(self.clock.now_ms()).isoformat()
+        for move in self.exchange.venue.earn._open:
+            move.due_ms = move.due_ms or self.clock.now_ms()
+        reports = []
+        for _ in range(3):
+            self.clock.sleep(3600)
+            reports.append(self._run(self.place.world, _CALM))
+        assert [report.status for report in reports if report][-1:] == [CycleStatus.DONE], reports[-1]
+
+    def _cycle(self) -> Report:
+        return run_cycle(self.settings, restless, self.place.world())
+
+    def _run(self, world: Callable[[], World], weather: Conditions) -> Report | None:
+        self.exchange.venue.conditions = replace(weather, skew_ms=self.skew_ms)
+        books = self.exchange.venue.books
+        before = Sent({row.client_id for row in own_orders(self.exchange)}, len(books.moves), len(books.late))
+        minute = self.clock.now_ms() // MINUTE_MS
+        mode = self.store.control().at(self.exchange.venue.now_ms())
+        try:
+            report = run_cycle(self.settings, restless, world())
+        except Killed:
+            report = None
+        self.exchange.venue.conditions = replace(_CALM, skew_ms=self.skew_ms)
+        self._sent_within(mode, before)
+        self._audit(report if self.clock.now_ms() // MINUTE_MS == minute else None)
+        return report
+
+    def _sent_within(self, mode: Mode, before: Sent) -> None:
+        """Nothing was sent that control forbids; what an earlier hour sent may still arrive."""
+        if before.late:
+            return
+        new = [row for row in own_orders(self.exchange) if row.client_id not in before.ids]
+        if mode is Mode.HALT:
+            assert not new, f"sent under halt: {new}"
+            assert len(self.exchange.venue.books.moves) == before.moves, "moved under halt"
+        if mode is Mode.REDUCE_ONLY:
+            bought = [row for row in new if row.side is Side.BUY and row.symbol != "BNBUSDT"]
+            assert not bought, f"bought under reduce_only: {bought}"
+
+    def _audit(self, report: Report | None) -> None:
+        kept = self._kept()
+        faults = at_any_moment(self.exchange, kept)
+        assert faults == [], faults
+        if kept is None:
+            return
+        change = kept.state.performance.index / self.index
+        earned = self.income / (kept.state.performance.equity or Decimal(1))
+        assert Decimal("0.98") < change < Decimal("1.0005") + 2 * earned, f"equity jumped: index x {change}"
+        self.index = kept.state.performance.index
+        whole = report is not None and kept.state.slot_done == slot_at(self.exchange.venue.now_ms())
+        if whole and not open_intents(kept) and not self.exchange.venue.books.late and self._told(report):
+            self._settled(kept)
+            self.pending.clear()
+            self.income = ZERO
+            self.settled_ms = self.clock.now_ms()
+
+    def _settled(self, kept: Records) -> None:
+        faults = when_settled(self.exchange, kept)
+        assert faults == [], faults
+
+    @staticmethod
+    def _told(report: Report | None) -> bool:
+        """Whether the hour itself looked, and at everything; Earn grows by the minute, so a long one saw less."""
+        done = report is not None and report.status in {CycleStatus.DONE, CycleStatus.FAILED_ORDERS}
+        return done and report is not None and not report.error and not report.problems
+
+    def _kept(self) -> Records | None:
+        return records(self.store, date_at(NOW_MS), date_at(self.clock.now_ms() + HOUR_MS))
+
+    def _known(self) -> bool:
+        """Whether the account was opened: what came before that is its opening balance."""
+        state = self.store.load().state
+        return state is not None and state.initialised_ms > 0
+
+    def _recorded(self, asset: str) -> bool:
+        """Whether a flow with a record may happen now; notes it. No two things happen at one moment."""
+        self.clock.sleep(1)
+        if self.pending.get(asset) == "grant":
+            return False
+        self.pending[asset] = "record"
+        return True
+
+    def _own(self, asset: str) -> Decimal:
+        return self.reserved.get(asset, ZERO)
+
+    def _reserve(self, asset: str, amount: Decimal) -> None:
+        """Coins that arrive are the owner's; what leaves by his hand were his."""
+        if asset != "USDT":
+            self.reserved[asset] = max(ZERO, self._own(asset) + amount)
+
+
+TestAccount = Account.TestCase
+TestAccount.settings = settings(max_examples=120, stateful_step_count=14)
