@@ -9,9 +9,8 @@ that is done, ends the run at once and cleanly (exit 0).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import cast
 
 from runtime.cash_moves import move_cash
@@ -20,29 +19,29 @@ from runtime.config import Settings
 from runtime.domain.control import Control
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.documents import encode
-from runtime.domain.ladder import STATIC_SYMBOLS, Reading, Resolution, climb, execution_pool
+from runtime.domain.ladder import Reading, Resolution, climb, execution_pool
+from runtime.domain.ledger import Entry
 from runtime.domain.limits import Circumstances, valuation_prices
 from runtime.domain.market import Snapshot
-from runtime.domain.money import CASH, CORE, FUEL
-from runtime.domain.orders import Kind, Order, Status, id_prefix
+from runtime.domain.orders import Kind, Status
 from runtime.domain.performance import opened_day, resumed
 from runtime.domain.planning import plan_buys, plan_cash, plan_sells, shrunk
 from runtime.domain.pool import Rung
 from runtime.domain.report import Report
 from runtime.domain.settings import StrategySettings
-from runtime.domain.slots import DAY_MS, slot_at, slot_date
+from runtime.domain.slots import slot_at, slot_date
 from runtime.domain.state import State, encode_state
-from runtime.errors import EngineError, LeaseLost, LostState, NewAccount, RateLimited, SettingsError
+from runtime.errors import EngineError, LeaseLost, RateLimited, SettingsError
 from runtime.execution import carry_out
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, Hour
 from runtime.ports import DailyCache, Held, Loaded, World
+from runtime.rebuild import first_state
 from runtime.reconcile import link_performance, reconcile
 from runtime.recovery import recover
 from runtime.snapshot import account_calls, first_wave, look_again, needed, refresh_prices, seen, take_snapshot
 
 Strategy = Callable[[Snapshot, State, ExecutionPool, StrategySettings], Decision]
 Answers = Mapping[str, object]
-OUR_ORDERS_DAYS = 90
 
 
 def run_cycle(settings: Settings, strategy: Strategy, world: World) -> Report:
@@ -78,14 +77,19 @@ def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loa
     if loaded.state is not None and loaded.state.slot_done == slot and (settings.slot or slot) <= slot:
         return flush_only(settings, world, loaded, slot)
     _may_ask_the_exchange(loaded, world)
-    if loaded.state is None:
-        _first_start(settings, world)
+    state, entries = loaded.state, tuple[Entry, ...]()
+    if state is None or not state.initialised_ms:
+        state, entries = first_state(settings, world, state)
+        loaded, started_ms = world.store.load(), world.clock.now_ms()  # it may have taken minutes
+        if loaded.state is not None and loaded.state.initialised_ms:
+            return lease_held(settings, slot)
     answers = world.gather(_first_calls(world, loaded, slot, cache))
     if isinstance(answers["lease"], LeaseLost):
         return lease_held(settings, slot)
-    state = loaded.state or State(account=settings.account)
     held = cast("Held", needed(answers, "lease"))
-    return Hour(settings, world, slot, held, state, started_ms, cache), loaded, answers
+    hour = Hour(settings, world, slot, held, state, started_ms, cache)
+    hour.entries = entries
+    return hour, loaded, answers
 
 
 def _first_calls(world: World, loaded: Loaded, slot: str, cache: DailyCache) -> Mapping[str, Callable[[], object]]:
@@ -103,21 +107,6 @@ def _may_ask_the_exchange(loaded: Loaded, world: World) -> None:
     pause = loaded.state.dependencies.get("binance") if loaded.state else None
     if pause is not None and world.clock.now_ms() < pause.retry_at_ms:
         raise RateLimited("binance", "an earlier run was told to wait", pause.retry_at_ms)
-
-
-def _first_start(settings: Settings, world: World) -> None:
-    """No state document: tell a lost one from a new account, by the orders that the exchange remembers."""
-    prefix = id_prefix(settings.account)
-    account, prices = world.exchange.account(), world.market.prices()
-    since = world.clock.now_ms() - OUR_ORDERS_DAYS * DAY_MS
-    suspects = dict.fromkeys((CORE + CASH, FUEL + CASH, *STATIC_SYMBOLS, *(a + CASH for a in account.balances)))
-    answers = world.gather({s: partial(world.exchange.orders_since, s, since) for s in suspects if s in prices})
-    for symbol in answers:
-        orders = cast("Sequence[Order]", needed(answers, symbol))
-        if any(order.client_id.startswith(prefix) for order in orders):
-            raise LostState(f"no state document, but the exchange remembers orders of ours in {symbol}: run rebuild")
-    if settings.first_run != "fresh":
-        raise NewAccount("no state document and no orders of ours: run init (first_run: fresh)")
 
 
 def _orient(hour: Hour, answers: Answers) -> None:
@@ -145,7 +134,7 @@ def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
     snapshot = take_snapshot(hour, resolution.locked_symbols)
     prices = valuation_prices(Circumstances(snapshot, hour.state, False, hour.settings.strategy))
     hour.state = opened_day(hour.state, slot_date(hour.slot), snapshot.daily, prices)
-    hour.entries = reconcile(hour)
+    hour.entries = (*hour.entries, *reconcile(hour))
     link_performance(hour, hour.entries, prices)
     _decide(hour, resolution, strategy)
     _execute(hour)

@@ -26,20 +26,16 @@ EXISTS = "there is a state document already; init and rebuild are for an account
 
 
 def start_account(settings: Settings, world: World) -> State:
-    """`init` and `rebuild`: write the first state of an account, by `settings.first_run`; never over an existing one."""
+    """`init` and `rebuild`: write an account's first state, by `settings.first_run`; never over an existing one."""
     loaded = world.store.load()
     if loaded.state is not None and loaded.state.initialised_ms:
         raise Abort(EXISTS)
     now_ms = world.market.server_time_ms()
     world.exchange.sync_clock(now_ms - world.clock.now_ms())
-    state, entries = first_state(settings, world, _pool(world), now_ms)
+    state, entries = first_state(settings, world, loaded.state)
     held = world.store.take_lease(loaded, world.owner, slot_at(now_ms), LEASE_S)
     world.store.commit(held, Changes(state, entries=entries, release=True))
     return state
-
-
-def _pool(world: World) -> tuple[str, ...]:
-    return () if world.facts is None else tuple(world.facts.symbols)
 
 
 def adopt(world: World, asset: str, amount: Decimal) -> State:

@@ -12,10 +12,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from runtime.domain.alerts import AlertKind
-from runtime.domain.evidence import Flow, FlowKind
-from runtime.domain.ledger import Book, Entry, fees
+from runtime.domain.evidence import Flow, order_flows
+from runtime.domain.ledger import Book, Entry
 from runtime.domain.money import CASH, FUEL, ZERO, plain
-from runtime.domain.orders import Kind, Order, Side, id_prefix
+from runtime.domain.orders import Kind, id_prefix
 from runtime.domain.performance import linked, outside_value
 from runtime.domain.reconciliation import (
     drift_after,
@@ -24,14 +24,13 @@ from runtime.domain.reconciliation import (
     fitting,
     flow_entry,
     interest_entry,
-    opening_entry,
     seen_after,
     spot_differences,
     unexplained_entry,
 )
 from runtime.domain.slots import DAY_MS
 from runtime.domain.valuation import values_of
-from runtime.errors import Abort, EngineError
+from runtime.errors import EngineError
 from runtime.hour import Hour
 
 EVIDENCE_DAYS = 7
@@ -39,7 +38,7 @@ EVIDENCE_DAYS = 7
 
 def reconcile(hour: Hour) -> tuple[Entry, ...]:
     """The entries that made the ledger equal the account this hour; nothing is written yet."""
-    entries = [*_opening(hour)]
+    entries: list[Entry] = []
     if hour.earn is not None:
         entries += _booked(hour, interest_entry(hour.state, hour.slot, hour.now_ms(), hour.earn))
         position = hour.earn.get(CASH)
@@ -68,16 +67,6 @@ def _booked(hour: Hour, entry: Entry | None) -> list[Entry]:
         return []
     hour.state = replace(hour.state, ledger=hour.state.ledger.posted((entry,)))
     return [entry]
-
-
-def _opening(hour: Hour) -> list[Entry]:
-    if hour.state.initialised_ms:
-        return []
-    if hour.earn is None:
-        raise Abort("first start: Earn cannot be read, so what is managed cannot be told; try again")
-    now_ms = hour.now_ms()
-    hour.state = replace(hour.state, initialised_ms=now_ms, reconciled_ms=now_ms)
-    return _booked(hour, opening_entry(hour.slot, now_ms, hour.account, hour.earn))
 
 
 def _unsettled_assets(hour: Hour) -> frozenset[str]:
@@ -148,15 +137,4 @@ def _evidence(hour: Hour, differences: Mapping[str, Decimal]) -> list[Flow]:
 def _manual_trades(hour: Hour, symbol: str, since: int) -> list[Flow]:
     exchange, prefix = hour.world.exchange, id_prefix(hour.settings.account)
     orders = (o for o in exchange.orders_since(symbol, since) if not o.client_id.startswith(prefix) and o.executed_qty)
-    return [flow for order in orders for flow in _moves(exchange.with_fills(order))]
-
-
-def _moves(order: Order) -> list[Flow]:
-    """What a manual order moved, by asset: base, quote and fees."""
-    base, sign = order.symbol.removesuffix(CASH), 1 if order.side is Side.BUY else -1
-    moved = {base: sign * order.executed_qty, CASH: -sign * order.quote_qty}
-    for asset, paid in fees(order).items():
-        moved[asset] = moved.get(asset, ZERO) - paid
-    name = f"trade:{order.symbol}:{order.order_id}"
-    kind = FlowKind.MANUAL_TRADE
-    return [Flow(f"{name}:{asset}", kind, asset, amount, order.time_ms) for asset, amount in moved.items() if amount]
+    return [flow for order in orders for flow in order_flows(exchange.with_fills(order))]
