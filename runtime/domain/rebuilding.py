@@ -101,11 +101,11 @@ def trend_positions(state: State) -> tuple[str, ...]:
     return tuple(sorted(state.positions.keys() - {CORE + CASH, FUEL + CASH}))
 
 
-def _events(records: Records) -> list[tuple[tuple[int, str], Order | Flow]]:
-    orders: list[tuple[tuple[int, str], Order | Flow]] = [
-        ((o.time_ms, f"1{o.order_id:020}"), o) for o in records.orders
-    ]
-    return orders + [((flow.time_ms, f"0{flow.id}"), flow) for flow in records.flows]
+def _events(records: Records) -> list[Order | Flow]:
+    """Flows and orders, oldest first; of one moment, flows first, and orders of a pair in the order of their ids."""
+    flows = sorted(records.flows, key=lambda flow: (flow.time_ms, flow.id))
+    orders = sorted(records.orders, key=lambda order: (order.time_ms, order.symbol, order.order_id))
+    return sorted([*flows, *orders], key=lambda event: event.time_ms)
 
 
 class _Replay:
