@@ -41,9 +41,12 @@ class Tape:
     def record(self, stage: str, payload: object) -> None:
         """Append one stage; `payload` is JSON values."""
         link = _digest(len(self.lines), stage, payload, self.head)
-        record = {"seq": len(self.lines), "stage": stage, "payload": payload, "prev": self.head, "sha256": link}
-        self.lines.append(canonical(record))
+        self.lines.append(_line(len(self.lines), self.head, link, stage, payload))
         self.head = link
+
+
+def _line(seq: int, prev: str, link: str, stage: str, payload: object) -> str:
+    return canonical({"seq": seq, "stage": stage, "payload": payload, "prev": prev, "sha256": link})
 
 
 def _digest(seq: int, stage: str, payload: object, prev: str) -> str:
@@ -64,7 +67,7 @@ def read_chain(lines: Sequence[str]) -> list[tuple[str, Any]]:
             raise BadInput(
                 where, line[:40], "must be a JSON record with seq, stage, payload, prev and sha256"
             ) from None
-        if claimed != (number, head, _digest(number, stage, payload, head)):
+        if claimed != (number, head, _digest(number, stage, payload, head)) or line != _line(*claimed, stage, payload):
             raise BadInput(where, stage, "does not match the chain: the tape was changed")
         head = claimed[2]
         stages.append((stage, payload))
