@@ -67,7 +67,6 @@ class Day:
         """The decision at the present prices, on an account that agrees with the ledger."""
         ledger = self.state.ledger
         spot = {a: str(v) for a, v in ledger.assets(Book.SPOT).items()}
-        facts = {"ETHUSDT": QUIET_ETH, "SOLUSDT": coin(100, (0.1, 0.2, 0.3), 0.01, 100)}
         situation = replace(ordinary(), state=self.state, pool=POOL).with_state(prices=self.prices)
         situation = situation.with_facts(ETHUSDT=QUIET_ETH, SOLUSDT=coin(100, (0.1, 0.2, 0.3), 0.01, 100))
         earn = earn_of(str(ledger.of(Book.EARN, "USDT")))
