@@ -144,6 +144,26 @@ class TestOrders:
         assert here.exchange.find_order("ETHUSDT", "bp-1") is None
         assert here.exchange.account().free("USDT") == 10_000
 
+    def test_trades_name_the_orders_that_filled_since_a_moment_whosever_they_are(self, way: str) -> None:
+        """An order that expired empty traded nothing; one that filled in parts is named once."""
+        with desk(way, Conditions(seed=3, costs=Costs(slippage_bps=D(10), fills_max=5))) as here:
+            done(here.send("0.1"))
+            here.clock.sleep(1)
+            since = here.now_ms
+            ours = done(here.send("0.9", client_id="bp-2"))
+            manual = here.simulated.events.manual_trade("ETHUSDT", Side.SELL, D("0.3"))
+            here.send("0.00011", client_id="bp-3")
+            assert len(ours.fills) > 1
+            assert here.exchange.trades_since("ETHUSDT", since) == [ours.order_id, manual.order_id]
+            assert here.exchange.trades_since("BTCUSDT", since) == []
+
+    def test_trades_that_do_not_show_yet_are_not_named(self, way: str) -> None:
+        with desk(way, Conditions(delays=Delays(history_ms=3000))) as here:
+            sent = done(here.send("0.1"))
+            assert here.exchange.trades_since("ETHUSDT", NOW_MS) == []
+            here.clock.sleep(3)
+            assert here.exchange.trades_since("ETHUSDT", NOW_MS) == [sent.order_id]
+
     @pytest.mark.parametrize("days", [0, 1, 5, 20])
     def test_orders_since_a_moment_are_those_and_no_others_oldest_first(self, here: Desk, days: int) -> None:
         here.send("0.1", client_id="before")
@@ -448,6 +468,7 @@ def look(here: Desk) -> object:
         [list(here.exchange.earn_records(kind, "USDT", since)) for kind in MOVES],
         list(here.exchange.flows(since)),
         [list(here.exchange.orders_since(symbol, since)) for symbol in ("BTCUSDT", "ETHUSDT")],
+        list(here.exchange.trades_since("ETHUSDT", since)),
     )
 
 

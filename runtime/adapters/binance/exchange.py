@@ -22,6 +22,7 @@ from runtime.adapters.binance.payloads import (
     Row,
     as_object,
     as_rows,
+    integer,
     paid,
     parse_account,
     parse_fill,
@@ -139,29 +140,32 @@ class BinanceExchange:
         )
         return as_rows(answer, f"{symbol} orders")
 
+    def trades_since(self, symbol: str, since_ms: int) -> Sequence[int]:
+        rows = self._trades(f"{symbol} trades", symbol, startTime=since_ms)
+        return list(dict.fromkeys(integer(row, "orderId", f"{symbol} trades") for row in rows))
+
     def with_fills(self, order: Order) -> Order:
         if not order.executed_qty or (order.fills and order.fills_complete):
             return order
         where = f"{order.symbol} trades of order {order.order_id}"
-        fills = tuple(parse_fill(row, "id", where) for row in self._trades(order, where))
+        fills = tuple(parse_fill(row, "id", where) for row in self._trades(where, order.symbol, orderId=order.order_id))
         complete = replace(order, fills=tuple(sorted(fills, key=lambda fill: fill.trade_id)))
         if not complete.fills_complete:
             return order
         return complete if order.quote_qty else replace(complete, quote_qty=paid(fills))
 
-    def _trades(self, order: Order, where: str) -> list[Row]:
-        following: int | None = None
+    def _trades(self, where: str, symbol: str, **first: int) -> list[Row]:
+        """The trades that `first` asks for, in pages: those after the first follow by id, which excludes times."""
+        asked = first
+        kept = {name: value for name, value in first.items() if name == "orderId"}
 
         def fetch(_page: int) -> Sequence[Row]:
-            nonlocal following
+            nonlocal asked
             answer = self._connection.read(
-                where,
-                lambda session: session.get_my_trades(
-                    symbol=order.symbol, orderId=order.order_id, fromId=following, limit=ROWS_MAX
-                ),
+                where, lambda session: session.get_my_trades(symbol=symbol, limit=ROWS_MAX, **asked)
             )
             rows = as_rows(answer, where)
-            following = _last_id(rows, "id") + 1 if rows else following
+            asked = {**kept, "fromId": _last_id(rows, "id") + 1} if rows else asked
             return rows
 
         return pages(where, ROWS_MAX, fetch)

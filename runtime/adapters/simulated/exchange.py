@@ -113,6 +113,11 @@ class SimulatedExchange:
         rows = self._signed(call, lambda: self._history(symbol))
         return [row.order(fills=False) for row in rows if row.time_ms >= since_ms]
 
+    def trades_since(self, symbol: str, since_ms: int) -> Sequence[int]:
+        call = Call("GET /api/v3/myTrades", f"{symbol} trades")
+        rows = self._signed(call, lambda: self._history(symbol))
+        return [row.order_id for row in rows if row.fills and row.update_ms >= since_ms]
+
     def with_fills(self, order: Order) -> Order:
         what = f"{order.symbol} trades of order {order.order_id}"
         call = Call("GET /api/v3/myTrades", what, weight=_TRADES_OF_ORDER_WEIGHT)

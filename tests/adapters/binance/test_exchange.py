@@ -247,6 +247,21 @@ def _trades(count: int) -> Callable[[Seen], Reply]:
     return answer
 
 
+def test_trades_since_a_moment_go_on_by_id_where_one_page_does_not_hold_them(bench: Bench) -> None:
+    """A time and an id exclude each other: only the first page is asked for by time."""
+
+    def answer(seen: Seen) -> Reply:
+        assert not {"startTime", "fromId"} <= seen.query.keys()
+        first = int(seen.query.get("fromId", 100))
+        rows = [recording("binance/my_trades")[0] | {"id": n, "orderId": n // 2} for n in range(first, 2300)]
+        return Reply(body=rows[: int(seen.query["limit"])])
+
+    bench.stub.on(TRADES, answer)
+    assert bench.exchange.trades_since("BTCUSDT", NOW_MS - DAY_MS) == list(range(50, 1150))
+    assert bench.stub.seen[0].query["startTime"] == str(NOW_MS - DAY_MS)
+    assert len(bench.stub.seen) == 3
+
+
 def test_fills_are_fetched_and_complete_the_order(bench: Bench) -> None:
     bench.stub.on(FIND, Reply(body=recording("binance/order_query")))
     bench.stub.on(ORDER, Reply(body=recording("binance/order_full")))
