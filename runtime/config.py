@@ -61,7 +61,7 @@ class Settings(Frozen):
     binance_api: str = "https://api.binance.com"
     binance_market: str = "https://api.binance.com"
     telegram_token: SecretStr | None = None
-    telegram_chat: str | None = None
+    telegram_chat: Annotated[str | None, Field(repr=False)] = None
     telegram_api: str = "https://api.telegram.org"
     status_interval_hours: Annotated[int, Field(ge=0, le=720)] = 24
     market: str = "embedded"
@@ -186,7 +186,7 @@ def parse_settings(environment: Mapping[str, str], overrides: Mapping[str, objec
     """
     problems: list[str] = []
     raw: dict[str, Any] = {"ladder": {}, "strategy": {}}
-    for name, value in sorted(environment.items(), reverse=True):
+    for name, value in sorted(environment.items()):  # so that TG_CHAT_ID wins over GLOBAL_TELEGRAM_CHAT_ID
         field = VARIABLES.get(name) or _parameter_field(name)
         if field is None:
             problems += _unknown_name(name)

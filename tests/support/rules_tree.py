@@ -25,6 +25,7 @@ TOP_LEVEL = frozenset(
         ".ci",
         "benchmarks",
         ".editorconfig",
+        ".env.example",
         ".gitattributes",
         ".gitignore",
     }
