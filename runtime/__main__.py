@@ -1,4 +1,7 @@
-"""The operator's command line: `python -m runtime COMMAND`. Every command ends with one JSON line and an exit code."""
+"""The operator's command line: `python -m runtime COMMAND`. Every command ends with one JSON line and an exit code.
+
+In a dry run a command shows what it would do: nothing is written, and the line counts what was held back.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from runtime.domain.control import Mode
 from runtime.domain.ledger import Book
 from runtime.domain.money import parse_decimal, plain
 from runtime.domain.state import State
-from runtime.errors import EngineError, SettingsError
+from runtime.errors import BadInput, EngineError, SettingsError
 from runtime.operations import adopt, open_intents, set_control, settle_by_hand, start_account
 from runtime.wiring import Wired, wired
 
@@ -89,7 +92,7 @@ COMMANDS: Mapping[str, Command] = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m runtime", description=__doc__)
-    parser.add_argument("--mode", choices=["paper", "live"], help="default: ENGINE_MODE, else paper")
+    parser.add_argument("--mode", choices=["paper", "dry_run", "live"], help="default: ENGINE_MODE, else paper")
     parser.add_argument("--at", metavar="HOUR", help="paper only: the simulated UTC hour")
     parser.add_argument("--market", metavar="WHAT", help="paper only: embedded, a candle folder, or binance")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -117,8 +120,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     overrides = {"mode": given.mode, "at": given.at, "market": given.market, **command.overrides}
     try:
         with wired(read_settings(overrides), lambda _: None) as wiring:
-            answer, code = command.run(wiring, given), 0
-    except SettingsError as error:
+            answer, code = dict(command.run(wiring, given)), 0
+            if wiring.world.suppressed:
+                answer["suppressed"] = dict(wiring.world.suppressed)
+    except (SettingsError, BadInput) as error:
         answer, code = {"error": str(error)}, 2
     except EngineError as error:
         answer, code = {"error": str(error)}, 3

@@ -1,7 +1,7 @@
 """Operations: what an operator does to an account between hours. Each takes the lease, so it never races an hour.
 
-Every change names who and why. It is written where the engine reads it next (the control document, the state), and
-what it did to the books is a ledger entry like any other.
+Every change names who and why, or is a ledger entry like any other. Everything is judged before the lease is taken and
+written with its release: a command that refuses, or dies, never keeps an hour waiting.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from dataclasses import replace
 from decimal import Decimal
 
 from runtime.config import Settings
+from runtime.domain.booking import book_earn
 from runtime.domain.control import Control, Mode
 from runtime.domain.ledger import Book, Entry, transfer
-from runtime.domain.money import CASH, ZERO, plain
-from runtime.domain.orders import Intent, Status
+from runtime.domain.money import CASH, CORE, ZERO, plain
+from runtime.domain.orders import Intent, Kind, Status
+from runtime.domain.performance import moved_outside
 from runtime.domain.slots import MINUTE_MS, slot_at
 from runtime.domain.state import Position, State
 from runtime.errors import Abort, BadInput
 from runtime.hour import LEASE_S
-from runtime.ports import Changes, Held, World
+from runtime.ports import Changes, Loaded, World
 from runtime.rebuild import first_state
 
 EXISTS = "there is a state document already; init and rebuild are for an account without one"
+NO_STATE = "there is no state document: run init or rebuild first"
 
 
 def start_account(settings: Settings, world: World) -> State:
@@ -30,18 +33,20 @@ def start_account(settings: Settings, world: World) -> State:
     loaded = world.store.load()
     if loaded.state is not None and loaded.state.initialised_ms:
         raise Abort(EXISTS)
-    now_ms = world.market.server_time_ms()
-    world.exchange.sync_clock(now_ms - world.clock.now_ms())
     state, entries = first_state(settings, world, loaded.state)
-    held = world.store.take_lease(loaded, world.owner, slot_at(now_ms), LEASE_S)
-    world.store.commit(held, Changes(state, entries=entries, release=True))
+    again = world.store.load()  # it may have taken minutes
+    if again.state is not None and again.state.initialised_ms:
+        raise Abort(EXISTS)
+    _write(world, again, Changes(state, entries=entries, release=True))
     return state
 
 
 def adopt(world: World, asset: str, amount: Decimal) -> State:
     """Move `amount` of a reserved coin under management, at its price now; it is no profit, now or later."""
-    state, held = _leased(world)
+    loaded, state = _loaded(world)
     reserved = state.ledger.of(Book.RESERVED, asset)
+    if not reserved:
+        raise BadInput("asset", asset, "must be a reserved coin: see `status`")
     if not ZERO < amount <= reserved:
         raise BadInput(
             "amount", plain(amount), f"must be above 0 and at most what is reserved: {plain(reserved)} {asset}"
@@ -49,38 +54,37 @@ def adopt(world: World, asset: str, amount: Decimal) -> State:
     price = world.market.prices().get(asset + CASH)
     if price is None:
         raise BadInput("asset", asset, f"must be traded against {CASH}")
-    now_ms = world.clock.now_ms()
-    entry = Entry(
-        f"adopt:{asset}:{now_ms}", slot_at(now_ms), now_ms, "adopt", transfer(Book.RESERVED, Book.SPOT, asset, amount)
-    )
-    old = state.positions.get(asset + CASH)
-    position = Position(
-        cost=amount * price + (old.cost if old else ZERO),
-        quantity=amount + (old.quantity if old else ZERO),
-        opened_ms=old.opened_ms if old else now_ms,
-    )
-    day = state.day
-    if day is not None:
-        bought = day.bought + amount * price
-        day = replace(day, bought=bought, net_peak=max(day.net_peak, bought - day.sold))
-    equity = state.performance.equity
-    grown = replace(state.performance, equity=None if equity is None else equity + amount * price)
+    now_ms = world.market.server_time_ms()
+    moved = transfer(Book.RESERVED, Book.SPOT, asset, amount)
+    entry = Entry(f"adopt:{asset}:{now_ms}", slot_at(now_ms), now_ms, "adopt", moved)
+    equity, day = state.performance.equity, state.day
+    worth = amount * price
     after = replace(
         state,
         ledger=state.ledger.posted((entry,)),
-        positions={**state.positions, asset + CASH: position},
-        performance=grown,
-        day=day,
+        positions={**state.positions, asset + CASH: _joined(state, asset + CASH, Position(worth, amount, now_ms))},
+        performance=replace(state.performance, equity=None if equity is None else equity + worth),
+        day=None if day is None else moved_outside(day, asset, -amount, price),
     )
-    world.store.commit(held, Changes(after, entries=(entry,), release=True))
+    _write(world, loaded, Changes(after, entries=(entry,), release=True))
     return after
+
+
+def _joined(state: State, symbol: str, new: Position) -> Position:
+    """The position with `new` added. Like a purchase, it opens anew where what was there is no holding but dust."""
+    old = state.positions.get(symbol)
+    if old is None:
+        return new
+    held = symbol in state.memory.holdings or symbol == CORE + CASH
+    return Position(old.cost + new.cost, old.quantity + new.quantity, old.opened_ms if held else new.opened_ms)
 
 
 def set_control(world: World, mode: Mode, who: str, why: str, minutes: int | None) -> Control:
     """Set the kill switch; it takes effect at the next send of any hour, running or not."""
-    if not why.strip():
-        raise BadInput("why", why, "must say why: it is read by whoever comes next")
-    now_ms = world.clock.now_ms()
+    _need_why(why)
+    if minutes is not None and minutes < 1:
+        raise BadInput("minutes", minutes, "must be at least 1; without it the mode has no end")
+    now_ms = world.clock.now_ms()  # the switch must work when the exchange does not answer
     expires = None if minutes is None else now_ms + minutes * MINUTE_MS
     control = Control(mode, who, now_ms, why, expires)
     world.store.set_control(control)
@@ -97,18 +101,33 @@ def settle_by_hand(world: World, intent_id: str, who: str, why: str) -> Intent:
     """Close an unknown intent as not placed, on the operator's word. An order that exists is adopted by the next hour
     as unexplained balance, so look at the exchange first.
     """
-    state, held = _leased(world)
+    _need_why(why)
+    loaded, state = _loaded(world)
     intent = next((i for i in state.open_intents if i.id == intent_id), None)
     if intent is None:
         raise BadInput("order", intent_id, "must be the id of an open intent: see `orders`")
     closed = intent.moved(Status.ABSENT, detail=f"settled by {who}: {why}")
+    entries: tuple[Entry, ...] = ()
+    if closed.kind is not Kind.ORDER:
+        state, closed, entries = book_earn(state, closed, world.market.server_time_ms())
     after = replace(state, intents=tuple(closed if i.id == intent_id else i for i in state.intents))
-    world.store.commit(held, Changes(after, intents=(closed,), release=True))
+    _write(world, loaded, Changes(after, intents=(closed,), entries=entries, release=True))
     return closed
 
 
-def _leased(world: World) -> tuple[State, Held]:
+def _need_why(why: str) -> None:
+    if not why.strip():
+        raise BadInput("why", why, "must say why: it is read by whoever comes next")
+
+
+def _loaded(world: World) -> tuple[Loaded, State]:
     loaded = world.store.load()
-    if loaded.state is None:
-        raise Abort("there is no state document: run init or rebuild first")
-    return loaded.state, world.store.take_lease(loaded, world.owner, slot_at(world.clock.now_ms()), LEASE_S)
+    if loaded.state is None or not loaded.state.initialised_ms:
+        raise Abort(NO_STATE)
+    return loaded, loaded.state
+
+
+def _write(world: World, loaded: Loaded, changes: Changes) -> None:
+    """Take the lease and write; `LeaseLost`, and nothing changed, while an hour runs or if one ran since `loaded`."""
+    held = world.store.take_lease(loaded, world.owner, slot_at(world.clock.now_ms()), LEASE_S)
+    world.store.commit(held, changes)
