@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from runtime.conditions import missed_slots, observe_conditions
 from runtime.config import Settings
-from runtime.domain.alerts import Alert, AlertKind, new_alert
+from runtime.domain.alerts import Alert, AlertKind, new_alert, queued
 from runtime.domain.documents import encode
 from runtime.domain.ladder import status_after
 from runtime.domain.report import CycleStatus, Report, to_document
@@ -32,8 +32,6 @@ from runtime.errors import (
 from runtime.hour import LEASE_S, Hour
 from runtime.ports import Changes, CycleRecord, Held, Loaded, World
 from runtime.reporting import MISSED_KEPT, full_report, outcome_of, short_report, summary, this_hours
-
-OUTBOX_MAX = 200
 
 
 def finish(hour: Hour) -> Report:
@@ -61,21 +59,11 @@ def finish(hour: Hour) -> Report:
         hour.slot, report.exit_code, hour.now_ms(), to_document(report)["sha256"], hour.tape.head, summary(report)
     )
     try:
-        hour.commit(this_hours(hour), hour.entries, record)
+        hour.commit(this_hours(hour), cycle=record)
     except StoreError as error:
         return _could_not_write(hour, error)
     _tell(hour)
     return report
-
-
-def queued(outbox: tuple[Alert, ...], alerts: list[Alert]) -> tuple[Alert, ...]:
-    """The outbox with `alerts` added, each id once; beyond `OUTBOX_MAX` the oldest of the least urgent go first."""
-    known = {alert.id for alert in outbox}
-    both = [*outbox, *(alert for alert in alerts if alert.id not in known)]
-    for severity in ("info", "warning"):
-        while len(both) > OUTBOX_MAX and (at := next((a for a in both if a.severity == severity), None)):
-            both.remove(at)
-    return tuple(both[-OUTBOX_MAX:])
 
 
 def _keep(hour: Hour, report: Report) -> Report:
@@ -95,11 +83,17 @@ def _keep(hour: Hour, report: Report) -> Report:
 
 def _tell(hour: Hour) -> None:
     """Deliver the outbox and release the lease; what was not taken waits for a later hour."""
-    hour.state = replace(hour.state, outbox=delivered(hour.world, hour.state.outbox))
+    _deliver(hour)
     try:
         hour.commit(release=True)
     except StoreError as error:
         hour.problems["release"] = str(error)
+
+
+def _deliver(hour: Hour) -> None:
+    """Tell everything that waits, this hour's alerts included; what was not taken stays in the outbox."""
+    hour.state = replace(hour.state, outbox=delivered(hour.world, queued(hour.state.outbox, hour.alerts)))
+    hour.alerts.clear()
 
 
 def delivered(world: World, outbox: tuple[Alert, ...]) -> tuple[Alert, ...]:
@@ -132,8 +126,8 @@ def abort(settings: Settings, world: World, slot: str, error: EngineError, hour:
         return short_report(settings, slot, status, str(error))
     hour.alerts.append(alert)
     report = _keep(hour, full_report(hour, status, str(error)))
-    left = delivered(world, queued(hour.state.outbox, hour.alerts))
-    hour.state = replace(hour.state, outbox=left, dependencies=_dependencies(hour.state, error, hour.now_ms()))
+    _deliver(hour)
+    hour.state = replace(hour.state, dependencies=_dependencies(hour.state, error, hour.now_ms()))
     if not isinstance(error, StoreError):
         try:
             hour.commit(release=True)

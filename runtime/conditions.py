@@ -16,8 +16,8 @@ from runtime.domain.orders import Kind, Status
 from runtime.domain.pool import Rung
 from runtime.domain.slots import HOUR_MS, slot_start_ms, slots_between
 from runtime.domain.valuation import values_of
-from runtime.execution import tell_unknown
 from runtime.hour import Hour
+from runtime.recovery import tell_unknown
 
 MISSED_SHOWN = 6
 FIX_CONTROL = "set it anew with `control run`; until then nothing is sent"

@@ -14,8 +14,6 @@ from dataclasses import replace
 from runtime.domain.alerts import AlertKind
 from runtime.domain.control import Mode
 from runtime.domain.decision import Gate, PlannedOrder
-from runtime.domain.ledger import fees
-from runtime.domain.money import plain
 from runtime.domain.orders import Intent, Kind, Leg, Order, Refused, Side, Sleeve, Status, Suppressed, client_id
 from runtime.domain.slots import minute_text
 from runtime.domain.state import Dependency
@@ -27,6 +25,8 @@ from runtime.recovery import adopted, close, fence_ms, settle
 CHECK_VALID_MS = 2_000
 CONFIRM_SPARE_MS = 20_000
 FIX_ACCESS = "check the key, its permissions and IP list, and where the runner stands"
+PAUSED = "exchange_paused"
+"""The problem that stops every further send of the hour."""
 _REDUCING = frozenset({Side.SELL})
 
 
@@ -38,8 +38,6 @@ def carry_out(hour: Hour, orders: Sequence[PlannedOrder]) -> None:
     results = _send_all(hour, intents)
     results = _confirmed(hour, results)
     close(hour, results)
-    for intent in results:
-        _tell(hour, intent)
 
 
 def _recorded(hour: Hour, orders: Sequence[PlannedOrder]) -> list[Intent]:
@@ -90,14 +88,17 @@ def _send_all(hour: Hour, intents: Sequence[Intent]) -> list[Intent]:
             continue
         sent = _send(hour, intent, stamp_ms)
         results.append(sent)
-        stop = hour.problems.get("exchange_paused", "")
+        stop = hour.problems.get(PAUSED, "")
     return results
 
 
 def permitted(hour: Hour, stamp_ms: int) -> tuple[Mode, str]:
-    """Control and lease, read after the timestamp was taken; and the fence that no timestamp may pass."""
+    """Control and lease, read after the timestamp was taken; the fence that no timestamp may pass; and a pause that
+    the exchange asked for earlier in this hour.
+    """
     mode = hour.permit()
-    return mode, "the cycle's time is up" if stamp_ms > hour.send_before_ms else ""
+    late = "the cycle's time is up" if stamp_ms > hour.send_before_ms else ""
+    return mode, late or hour.problems.get(PAUSED, "")
 
 
 def _forbidden(intent: Intent, mode: Mode) -> str:
@@ -149,18 +150,21 @@ def note_refusal(hour: Hour, refusal: Refused) -> None:
     if refusal.retry_at_ms is not None:
         pause = Dependency(1, refusal.retry_at_ms)
         hour.state = replace(hour.state, dependencies={**hour.state.dependencies, "binance": pause})
-        hour.problems["exchange_paused"] = f"the exchange asked for a pause: {refusal.message}"
+        hour.problems[PAUSED] = f"the exchange asked for a pause: {refusal.message}"
         hour.lasting(AlertKind.RATE_LIMITED, what="binance", until=minute_text(refusal.retry_at_ms))
     elif refusal.misconfigured:
-        hour.problems["exchange_paused"] = f"the exchange refuses this account or place: {refusal.message}"
+        hour.problems[PAUSED] = f"the exchange refuses this account or place: {refusal.message}"
         hour.lasting(AlertKind.MISCONFIGURED, what="binance", why=refusal.message, fix=FIX_ACCESS)
 
 
 def _confirmed(hour: Hour, results: list[Intent]) -> list[Intent]:
-    """Look up what is unclear: at once, and once more after its fence if the budget allows the wait."""
+    """Look up what is unclear: at once, and once more after its fence if the budget allows the wait.
+
+    Not while the exchange wants no requests at all: then the next hour looks.
+    """
     for wait in (False, True):
         unclear = [intent for intent in results if intent.status is Status.UNKNOWN]
-        if not unclear:
+        if not unclear or PAUSED in hour.problems:
             break
         if wait:
             until = max(fence_ms(intent) for intent in unclear) + 1
@@ -170,30 +174,3 @@ def _confirmed(hour: Hour, results: list[Intent]) -> list[Intent]:
         newest = {intent.id: intent for intent in settle(hour, unclear)}
         results = [newest.get(intent.id, intent) for intent in results]
     return results
-
-
-def tell_unknown(hour: Hour, intent: Intent) -> None:
-    """Tell that nobody knows yet what became of an order."""
-    facts = {"side": intent.side.value, "quantity": plain(intent.quantity), "symbol": intent.symbol}
-    hour.lasting(AlertKind.ORDER_UNKNOWN, intent.id, client_id=intent.id, detail=intent.detail, **facts)
-
-
-def _tell(hour: Hour, intent: Intent) -> None:
-    if intent.status is Status.DONE and intent.order is not None and intent.order.executed_qty:
-        order = intent.order
-        hour.tell(
-            AlertKind.TRADE,
-            intent.id,
-            side=intent.side.value,
-            symbol=intent.symbol,
-            quantity=plain(order.executed_qty),
-            price=plain(round(order.average_price, 8)),
-            quote=plain(round(order.quote_qty, 2)),
-            fees=" + ".join(f"{plain(paid)} {asset}" for asset, paid in fees(order).items()) or "0",
-            reason=intent.reason,
-        )
-    elif intent.status is Status.UNKNOWN:
-        tell_unknown(hour, intent)
-    elif intent.status is not Status.ABSENT:
-        facts = {"side": intent.side.value, "quantity": plain(intent.quantity), "symbol": intent.symbol}
-        hour.tell(AlertKind.ORDER_FAILED, intent.id, reason=intent.reason, detail=intent.detail, **facts)

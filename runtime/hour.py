@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from runtime.config import Settings
-from runtime.domain.alerts import Alert, AlertKind, new_alert, observe, recovered
+from runtime.domain.alerts import Alert, AlertKind, new_alert, observe, queued, recovered
 from runtime.domain.control import Control, Mode
 from runtime.domain.decision import Decision, ExecutionPool, Gate, Plan
 from runtime.domain.documents import encode
@@ -137,13 +137,13 @@ class Hour:
     ) -> None:
         """Write the state and what goes with it in one atomic step under the lease.
 
-        The entries of the reconciliation go with the first state that holds their sums.
+        The entries of the reconciliation go with the first state that holds their sums; what is to be told goes with
+        the first state that makes it true, so that an hour that dies has not swallowed it.
         """
         cache = self.new_cache if cycle is not None else None
         entries = (*self.entries, *entries)
-        self.held = self.world.store.commit(
-            self.held, Changes(self.state, intents, entries, cycle, cache, release=release)
-        )
+        state = replace(self.state, outbox=queued(self.state.outbox, self.alerts))
+        self.held = self.world.store.commit(self.held, Changes(state, intents, entries, cycle, cache, release=release))
         self.entries = ()
 
     def take(self, state: State, intents: Iterable[Intent] = (), entries: Iterable[Entry] = ()) -> None:

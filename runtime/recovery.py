@@ -16,8 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from runtime.domain.alerts import AlertKind
 from runtime.domain.booking import book_earn, book_order
-from runtime.domain.ledger import Entry
+from runtime.domain.ledger import Entry, fees
+from runtime.domain.money import plain
 from runtime.domain.orders import EarnRecord, Intent, Kind, Order, Status
 from runtime.errors import EngineError, Rejected
 from runtime.hour import BACK_END_MS, RECV_WINDOW_MS, Hour
@@ -36,18 +38,19 @@ def recover(hour: Hour) -> None:
 
 
 def close(hour: Hour, intents: Sequence[Intent]) -> None:
-    """Write settled intents and book what they did: one atomic commit for both."""
+    """Write settled intents, book what they did and queue what tells it: one atomic commit for all of it."""
     state, entries = hour.state, list[Entry]()
     closed: list[Intent] = []
     for intent in intents:
         if intent.kind is Kind.ORDER:
             state, booked = book_order(state, intent, hour.prices)
             closed.append(intent)
+            _tell(hour, intent)
         else:
             state, moved, booked = book_earn(state, intent, hour.now_ms())
             closed.append(moved)
         entries.extend(booked)
-    hour.take(state, closed, entries)
+    hour.take(replace(state, incidents=hour.state.incidents), closed, entries)
     hour.commit(tuple(closed), tuple(entries))
 
 
@@ -152,3 +155,30 @@ def _record_of(intent: Intent, records: Sequence[EarnRecord]) -> EarnRecord | No
         return next((record for record in records if str(record.move_id) == known), None)
     same = (r for r in records if r.amount == intent.quantity and r.time_ms >= intent.recorded_ms - ORDER_TIME_SPARE_MS)
     return next(same, None)
+
+
+def tell_unknown(hour: Hour, intent: Intent) -> None:
+    """Tell that nobody knows yet what became of an order."""
+    facts = {"side": intent.side.value, "quantity": plain(intent.quantity), "symbol": intent.symbol}
+    hour.lasting(AlertKind.ORDER_UNKNOWN, intent.id, client_id=intent.id, detail=intent.detail, **facts)
+
+
+def _tell(hour: Hour, intent: Intent) -> None:
+    if intent.status is Status.DONE and intent.order is not None and intent.order.executed_qty:
+        order = intent.order
+        hour.tell(
+            AlertKind.TRADE,
+            intent.id,
+            side=intent.side.value,
+            symbol=intent.symbol,
+            quantity=plain(order.executed_qty),
+            price=plain(round(order.average_price, 8)),
+            quote=plain(round(order.quote_qty, 2)),
+            fees=" + ".join(f"{plain(paid)} {asset}" for asset, paid in fees(order).items()) or "0",
+            reason=intent.reason,
+        )
+    elif intent.status is Status.UNKNOWN:
+        tell_unknown(hour, intent)
+    elif intent.status is not Status.ABSENT:
+        facts = {"side": intent.side.value, "quantity": plain(intent.quantity), "symbol": intent.symbol}
+        hour.tell(AlertKind.ORDER_FAILED, intent.id, reason=intent.reason, detail=intent.detail, **facts)

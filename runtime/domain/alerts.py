@@ -7,7 +7,7 @@ each time with its count, it grows more urgent with time, and its end is told to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -105,6 +105,7 @@ _GRAVE = {AlertKind.DEGRADED_SOURCE: ("source", "static"), AlertKind.ACCOUNT_LIM
 TOLD_AT = frozenset({1, 2, 4, 8, 24})
 TOLD_EVERY = 24
 ESCALATES_AT = 24
+OUTBOX_MAX = 200
 
 
 def new_alert(kind: AlertKind, slot: str, facts: Mapping[str, str], *, subject: str = "", count: int = 1) -> Alert:
@@ -143,3 +144,13 @@ def recovered(incidents: Mapping[str, Incident], kind: str) -> tuple[dict[str, I
     Only for a condition that was checked and found gone: an hour that could not look says nothing about it.
     """
     return {name: incident for name, incident in incidents.items() if name != kind}, incidents.get(kind)
+
+
+def queued(outbox: tuple[Alert, ...], alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """The outbox with `alerts` added, each id once; beyond `OUTBOX_MAX` the oldest of the least urgent go first."""
+    known = {alert.id for alert in outbox}
+    both = [*outbox, *(alert for alert in alerts if alert.id not in known)]
+    for severity in ("info", "warning"):
+        while len(both) > OUTBOX_MAX and (at := next((a for a in both if a.severity == severity), None)):
+            both.remove(at)
+    return tuple(both[-OUTBOX_MAX:])
