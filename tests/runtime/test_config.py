@@ -74,9 +74,7 @@ def test_variables_of_others_are_ignored_and_ours_never_lost(environment: dict[s
         assert any(problem.startswith(f"{name}: no such setting") for problem in told)
 
 
-PLANTED = st.text(string.ascii_letters + string.digits, min_size=12, max_size=40).filter(
-    lambda text: not any(text.lower() in name.lower() for name in NAMES)
-)
+PLANTED = st.text(string.ascii_letters + string.digits, min_size=12, max_size=40).map(lambda text: f"Zq7-{text}-Zq7")
 
 
 @given(
