@@ -29,7 +29,7 @@ WORKERS ?= 2
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
 run: $(RUNTIME) ## run one cycle: make run ARGS="..."
@@ -49,6 +49,10 @@ lint: $(DEVELOPMENT) ## ruff (rules and format) and mypy
 format: $(DEVELOPMENT) ## let ruff put the code in form
 	@$(PYTHON) -m ruff check --fix-only --quiet .
 	@$(PYTHON) -m ruff format .
+
+.PHONY: mutations
+mutations: $(DEVELOPMENT) ## break each promise on purpose and see its test go red: make mutations ARGS="--only X05"
+	@$(PYTHON) -m tests.mutations $(ARGS)
 
 .PHONY: bench
 bench: $(DEVELOPMENT) ## run every benchmark of benchmarks/

@@ -1,12 +1,30 @@
-"""The house, in the order to read it.
+"""The house, in the order to read it. Two folders answer "may this touch the world?": domain never, adapters always.
 
-cycle        the hour, top to bottom
-execution    carrying out intents: record, send once, confirm, close
-recovery     settling what a dead hour left open
-config       the settings, parsed once from the environment
-ports        what the hour needs from the world
-wiring       mode -> adapters
-errors       the error tree
-domain/      nouns and pure rules; never touches the world
-adapters/    one outside system each; always touches it
+The hour
+    cycle        the hour, top to bottom; the only place that orders the steps
+    hour         what the steps of an hour share while it runs
+    recovery     settling what a dead hour left open, before anything new
+    snapshot     what the hour sees: prices, pairs, candles, with the fewest calls
+    reconcile    ledger against account, by the exchange's own evidence
+    execution    carrying out intents: record, send once, confirm, close
+    cash_moves   between spot and Earn, once each an hour
+    conditions   what an operator must know beyond the trades
+    closing      persist, tell, release; how an hour ends early
+    reporting    the report, made of what the steps left behind
+
+Around the hour
+    config       the settings, parsed once; the only reader of the environment
+    wiring       mode -> adapters; the only importer of adapters and strategies
+    command      the command line of an hour, and its exit line
+    doctor       --validate-only: prove that an hour could run
+    replay       decide again from a tape, and show what differs
+    operations   what an operator does between hours: init, adopt, control, orders
+    rebuild      the first state of an account, and a lost one made anew
+    __main__     python -m runtime: the operator's command line
+
+What everything stands on
+    ports        what the hour needs from the world
+    errors       the error tree, sorted by what may be done next
+    domain/      nouns and pure rules; standard library and pydantic only
+    adapters/    one outside system each; they translate and never decide
 """
