@@ -143,7 +143,7 @@ def test_the_static_pool_is_the_eleven_of_the_contract() -> None:
 def test_a_last_known_good_beyond_its_limit_is_passed_over() -> None:
     """A release three years old is no fallback; a fresh file is."""
     resolution = resolve([down(), local(payload())], remembered(date(2023, 11, 1), OTHERS))
-    assert resolution.rung is Rung.LOCAL_FILE
+    assert (resolution.rung, resolution.notes) == (Rung.LOCAL_FILE, ())
     assert "is 1116 days old, 120 at most" in dict(passed_over(resolution))[Rung.LAST_KNOWN_GOOD]
 
 
@@ -161,6 +161,12 @@ def test_a_newer_file_is_pointed_out_and_not_preferred() -> None:
         "local_file pool.json (not used) holds release 2026-11-01-core_major of 2026-11-01, 2 day(s) newer than the "
         "last known good: only the upstream replaces an accepted release"
     )
+
+
+def test_a_newer_file_with_other_symbols_is_still_only_newer() -> None:
+    (note,) = resolve([down(), local(release(TODAY, OTHERS))], remembered(date(2026, 10, 30))).notes
+    assert "22 day(s) newer" in note
+    assert "other symbols" not in note
 
 
 @pytest.mark.parametrize("document", [None, release(date(2026, 10, 30)), release(date(2026, 10, 29)), STALE])
@@ -189,6 +195,12 @@ def test_an_upstream_that_contradicts_the_accepted_release_is_refused_and_flagge
     resolution = resolve([up(document)], known)
     assert (resolution.rung, resolution.accepted, resolution.conflict) == (Rung.LAST_KNOWN_GOOD, known, True)
     assert why in dict(passed_over(resolution))[Rung.FRESH_UPSTREAM]
+
+
+def test_a_conflict_stays_flagged_whatever_is_passed_over_after_it() -> None:
+    known = remembered(date(2026, 11, 1))
+    resolution = resolve([up(release(TODAY - timedelta(days=30))), local(None)], known, lkg_max_age_days=10)
+    assert (resolution.rung, resolution.conflict) == (Rung.STATIC, True)
 
 
 def test_a_file_that_contradicts_an_expired_release_is_refused_too() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.domain.pool import PROBLEMS_MAX, PoolRejected, parse_pool
-from runtime.domain.pool_contract import EXTRA_BYTES_MAX, FIELDS, storable
+from runtime.domain.pool_contract import EXTRA_BYTES_MAX, EXTRA_DEPTH_MAX, FIELDS, storable
 from runtime.domain.settings import LadderSettings
 from tests.support.pools import SETTINGS, SYMBOLS, TODAY, bases, json_like, payload, release
 
@@ -188,7 +188,7 @@ def test_up_to_the_limit_a_date_is_fresh(days: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "version", ["20261101", "2026-11-01", "r7-2026_11_01T0905", "core_major-33488353081", "v1.2.3"]
+    "version", ["20261101", "2026-11-01", "r7-2026_11_01T0905", "core_major-33488353081", "v1.2.3", "v" * 100]
 )
 def test_a_version_that_does_not_contradict_the_date_is_accepted(version: str) -> None:
     assert parse_pool(payload(version=version), TODAY, SETTINGS).version == version
@@ -219,8 +219,9 @@ def test_a_timestamp_beside_the_contract_is_kept_as_text() -> None:
 
 
 def nested(depth: int) -> Any:
+    """A list that is `depth` lists deep."""
     value: Any = []
-    for _ in range(depth):
+    for _ in range(depth - 1):
         value = [value]
     return value
 
@@ -229,6 +230,38 @@ def nested(depth: int) -> Any:
 def test_an_unknown_field_that_the_state_cannot_hold_is_left_out_by_name(value: object) -> None:
     pool = parse_pool(payload(odd=value, even=1), TODAY, SETTINGS)
     assert (pool.extra, pool.left_out) == ({"even": 1}, ("'odd'",))
+
+
+@pytest.mark.parametrize("value", [1.5, -(2**63), 2**63 - 1, True, None, nested(EXTRA_DEPTH_MAX), {"a": [{}]}])
+def test_an_unknown_field_of_any_json_is_kept(value: object) -> None:
+    pool = parse_pool(payload(odd=value), TODAY, SETTINGS)
+    assert (pool.extra, pool.left_out) == ({"odd": value}, ())
+
+
+def deep_object(depth: int) -> Any:
+    return {"a": deep_object(depth - 1)} if depth > 1 else {}
+
+
+@pytest.mark.parametrize("deep", [nested, deep_object])
+def test_one_level_too_deep_is_left_out(deep: Any) -> None:
+    assert parse_pool(payload(odd=deep(EXTRA_DEPTH_MAX + 1)), TODAY, SETTINGS).left_out == ("'odd'",)
+    assert parse_pool(payload(odd=deep(EXTRA_DEPTH_MAX)), TODAY, SETTINGS).left_out == ()
+
+
+@pytest.mark.parametrize(("name", "shown"), [(5, "5"), ("\ud800", r"'\ud800'"), (None, "missing")])
+def test_an_unknown_field_whose_name_is_no_text_is_left_out(name: object, shown: str) -> None:
+    document: dict[Any, Any] = {**payload(), name: 1}
+    assert parse_pool(document, TODAY, SETTINGS).left_out == (shown,)
+
+
+def test_unknown_fields_share_one_room() -> None:
+    """In the order given; what does not fit any more is named, what is smaller still gets in."""
+    half = "x" * (EXTRA_BYTES_MAX // 2)
+    pool = parse_pool(payload(a=half, b=half, c=1), TODAY, SETTINGS)
+    assert (list(pool.extra), pool.left_out) == (["a", "c"], ("'b'",))
+    exactly = "x" * (EXTRA_BYTES_MAX - len('["a", ""]'))
+    assert parse_pool(payload(a=exactly), TODAY, SETTINGS).left_out == ()
+    assert parse_pool(payload(a=exactly + "x"), TODAY, SETTINGS).left_out == ("'a'",)
 
 
 @given(json_like())
