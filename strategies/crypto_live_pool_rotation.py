@@ -150,7 +150,6 @@ def _holding(view: _View, symbol: str) -> Holding:
         position.average if position else None,
         snapshot.highs.get(symbol),
         view.state.memory.holdings.get(symbol),
-        symbol in view.pool.symbols or symbol in view.pool.dropped,
     )
 
 

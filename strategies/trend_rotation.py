@@ -98,7 +98,6 @@ class Holding:
     average_entry: Decimal | None
     high: Decimal | None
     before: HoldingMemory | None
-    in_pool: bool
 
 
 def remember(holding: Holding, known: SymbolFacts | None, settings: StrategySettings) -> HoldingMemory:
@@ -118,7 +117,10 @@ def remember(holding: Holding, known: SymbolFacts | None, settings: StrategySett
 def leave(
     holding: Holding, memory: HoldingMemory, candidate: Candidate | None, exit_rank: int, *, on: bool | None
 ) -> Exit | None:
-    """The first exit that applies to a holding whose price can be trusted; None = stay."""
+    """The first exit that applies to a holding whose price can be trusted; None = stay.
+
+    A symbol that is no longer in the pool has no `candidate`: it leaves by stop, sma60 and regime only.
+    """
     price = holding.price
     if price is None:
         return None
@@ -130,18 +132,18 @@ def leave(
         return Exit(Sleeve.TREND, holding.symbol, ExitReason.BELOW_SMA60, numbers=numbers)
     if on is False:
         return Exit(Sleeve.TREND, holding.symbol, ExitReason.REGIME_OFF)
-    return _outgrown(holding, candidate, exit_rank) if on else None
+    return _outgrown(candidate, exit_rank) if on and candidate is not None else None
 
 
-def _outgrown(holding: Holding, candidate: Candidate | None, exit_rank: int) -> Exit | None:
-    if not holding.in_pool or candidate is None or _unjudged(candidate):
+def _outgrown(candidate: Candidate, exit_rank: int) -> Exit | None:
+    if _unjudged(candidate):
         return None
     if candidate.failed:
         numbers = {"failed": " ".join(candidate.failed)}
-        return Exit(Sleeve.TREND, holding.symbol, ExitReason.NOT_QUALIFIED, numbers=numbers)
+        return Exit(Sleeve.TREND, candidate.symbol, ExitReason.NOT_QUALIFIED, numbers=numbers)
     if candidate.rank is not None and candidate.rank > exit_rank:
         numbers = {"rank": str(candidate.rank), "exit_rank": str(exit_rank)}
-        return Exit(Sleeve.TREND, holding.symbol, ExitReason.OUTRANKED, numbers=numbers)
+        return Exit(Sleeve.TREND, candidate.symbol, ExitReason.OUTRANKED, numbers=numbers)
     return None
 
 

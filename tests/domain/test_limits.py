@@ -163,7 +163,8 @@ def test_what_cannot_be_trusted_values_at_the_last_good_price(
 
 
 def test_an_old_price_still_values() -> None:
-    assert valuation_prices(of(ordinary().seen(priced_ms=0)))["XRPUSDT"] == D("1.2")
+    old = ordinary().seen(priced_ms=0).with_state(prices={"XRPUSDT": D("1.1")})
+    assert valuation_prices(of(old))["XRPUSDT"] == D("1.2")
 
 
 @pytest.mark.parametrize(
@@ -182,6 +183,8 @@ def test_the_worked_days() -> None:
     assert sleeve_return(replace(start, sold=D(500)), D(500)) == 0
     assert sleeve_return(DayBook(TODAY, bought=D(1000), net_peak=D(1000)), D(940)) == D("-0.06")
     assert sleeve_return(DayBook(TODAY), D(0)) is None
+    rotated = DayBook(TODAY, bought=D(1970), sold=D(970), net_peak=D(1000))
+    assert sleeve_return(rotated, D(940)) == D("-0.06"), "at most 1000 were at risk, however often they turned over"
 
 
 money = st.decimals(min_value=0, max_value=10**6, places=2)

@@ -261,6 +261,38 @@ def test_a_second_loss_of_the_same_day_is_the_same_trip() -> None:
     assert hour.decide().memory.breaker.trips == (TODAY,)
 
 
+def test_a_finished_liquidation_does_not_trip_again_on_the_same_day() -> None:
+    """All sold at -6 %: the day still reads -6 %, and stays one trip."""
+    hour = day()
+    hour.trade(Side.SELL, "ETH", "1", "940")
+    finished = BreakerMemory(TODAY, TODAY + timedelta(days=3), trips=(TODAY,))
+    hour.state = replace(hour.state, memory=replace(hour.state.memory, breaker=finished))
+    assert hour.sleeve() == D("-0.06")
+    assert hour.decide().memory.breaker == finished
+
+
+def test_a_liquidation_that_drags_on_is_one_trip() -> None:
+    """Unsold since yesterday, and another -6 % today."""
+    yesterday = TODAY - timedelta(days=1)
+    dragging = BreakerMemory(yesterday, TODAY + timedelta(days=2), liquidating=True, trips=(yesterday,))
+    hour = day()
+    hour.prices["ETHUSDT"] = D(940)
+    hour.state = replace(hour.state, memory=replace(hour.state.memory, breaker=dragging))
+    assert hour.decide().memory.breaker == dragging
+
+
+def test_trips_latch_when_they_happen_not_for_as_long_as_they_are_remembered() -> None:
+    """Three trips, and the operator has resumed since: without a fourth nothing latches."""
+    trips = tuple(TODAY - timedelta(days=n) for n in (20, 10, 5))
+    assert ordinary().with_memory(breaker=BreakerMemory(trips=trips)).decide().memory.reduce_only_ms == 0
+
+
+def test_a_lasting_loss_keeps_the_moment_of_its_latch() -> None:
+    """Or the operator's `run` would always have come too early."""
+    lasting = performing("0.7", "0.7", "1").with_memory(reduce_only_ms=NOW_MS - 10)
+    assert lasting.decide().memory.reduce_only_ms == NOW_MS - 10
+
+
 @pytest.mark.parametrize(
     ("earlier", "latches"),
     [((1, 29), True), ((1, 30), False), ((29,), False), ((10, 20), True)],

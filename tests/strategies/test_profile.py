@@ -299,8 +299,9 @@ def test_a_jump_that_either_known_price_supports_is_trusted() -> None:
 
 
 def test_a_coin_without_a_price_keeps_its_value_when_buys_are_planned() -> None:
-    """Without it the sleeve would look 120 USDT emptier, and that much more would be bought."""
-    known, missing = ordinary(), ordinary().with_prices(XRPUSDT=None)
+    """Without it the sleeve would look 600 USDT emptier, and that much more would be bought."""
+    known = ordinary().owning({"USDT": "1000", "XRP": "500"})
+    missing = known.with_prices(XRPUSDT=None)
     budgets = [sum(o.budget for o in buys(s).orders if o.sleeve is Sleeve.TREND) for s in (known, missing)]
     assert budgets[0] == budgets[1] > 0
 

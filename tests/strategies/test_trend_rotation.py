@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.domain.decision import Candidate, Exit, ExitReason, HoldingMemory
 from runtime.domain.market import Facts, SymbolFacts
+from runtime.domain.settings import StrategySettings
 from strategies.trend_rotation import Holding, judge, leave, regime, remember, select
 from tests.support.situations import BTC, COINS, POOL, SETTINGS, coin, ordinary
 
@@ -22,10 +23,10 @@ GOOD = Candidate("ETHUSDT", 4.5, 0.26, (), 1)
 MEMORY = HoldingMemory(D(2600), D(2400), D(2300))
 
 
-def holding(price: str | None = "2500", *, in_pool: bool = True) -> Holding:
+def holding(price: str | None = "2500") -> Holding:
     """ETH bought at 2450, seen at 2550 by an hourly candle and at 2600 by an earlier hour."""
     trusted = None if price is None else D(price)
-    return Holding("ETHUSDT", trusted, D(2500), D(2450), D(2550), MEMORY, in_pool)
+    return Holding("ETHUSDT", trusted, D(2500), D(2450), D(2550), MEMORY)
 
 
 def why(exit_: Exit | None) -> str | None:
@@ -71,6 +72,11 @@ def test_what_a_symbol_must_meet_to_qualify(changes: dict[str, Any], failed: tup
     assert judged["SOLUSDT"].rank == 1
 
 
+def test_two_hundred_days_are_old_enough() -> None:
+    facts = Facts(BTC, {"ETHUSDT": replace(COINS["ETHUSDT"], age_days=200)})
+    assert judge(("ETHUSDT",), facts, PRICES, SETTINGS)[0].failed == ()
+
+
 def test_momentum_of_its_own_is_needed_even_ahead_of_bitcoin() -> None:
     """-10 % is ahead of bitcoin's -30 %, and still falling."""
     falling = replace(BTC, roc20=-0.3, roc60=-0.3, roc120=-0.3)
@@ -109,6 +115,13 @@ def test_weights_sum_to_one_and_are_inverse_to_volatility(vols: list[float]) -> 
         assert first is not None
         assert second is not None
         assert float(targets[0].weight) == pytest.approx(second / (first + second), abs=1e-11)
+
+
+def test_thirds_sum_to_one_too() -> None:
+    names = ("AUSDT", "BUSDT", "CUSDT")
+    facts = Facts(BTC, dict.fromkeys(names, COINS["ETHUSDT"]))
+    three = StrategySettings(top_n=3)
+    assert sum(t.weight for t in select(judge(names, facts, {}, three), facts, three)) == 1
 
 
 @pytest.mark.parametrize(
@@ -156,9 +169,10 @@ def test_an_unknown_regime_sells_nothing_but_by_stop_and_sma60() -> None:
 
 
 def test_a_retired_symbol_is_not_judged_by_rank_or_qualification() -> None:
-    for candidate in (replace(GOOD, rank=5), replace(GOOD, failed=("sma20",), rank=None)):
-        assert leave(holding(in_pool=False), MEMORY, candidate, 4, on=True) is None
-    assert why(leave(holding(in_pool=False), MEMORY, None, 4, on=False)) == "regime_off"
+    """It is not in the pool, so nothing was judged about it."""
+    assert leave(holding(), MEMORY, None, 4, on=True) is None
+    assert why(leave(holding(), MEMORY, None, 4, on=False)) == "regime_off"
+    assert why(leave(holding("2299"), replace(MEMORY, stop=None), None, 4, on=True)) == "below_sma60"
 
 
 def test_a_price_that_is_not_trusted_sells_nothing() -> None:
@@ -193,14 +207,13 @@ def test_the_high_is_the_largest_of_what_is_known(
         D(2450),
         None if high is None else D(high),
         None if remembered is None else HoldingMemory(D(remembered)),
-        in_pool=True,
     )
     memory = remember(seen, COINS["ETHUSDT"], SETTINGS)
     assert memory == HoldingMemory(D(highest), D(highest) - D("187.5"), D("2250"))
 
 
 def test_where_nothing_is_known_the_high_begins_at_the_last_good_price() -> None:
-    assert remember(Holding("X", None, D(7), None, None, None, in_pool=True), None, SETTINGS) == HoldingMemory(D(7))
+    assert remember(Holding("X", None, D(7), None, None, None), None, SETTINGS) == HoldingMemory(D(7))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +232,7 @@ def test_the_high_never_falls_and_survives_every_hour(path: list[Decimal], entry
     """Hour by hour through memory alone, the high is the largest of entry and all prices seen."""
     memory: HoldingMemory | None = None
     for seen, price in enumerate(path, 1):
-        memory = remember(Holding("X", price, price, entry, None, memory, in_pool=True), COINS["ETHUSDT"], SETTINGS)
+        memory = remember(Holding("X", price, price, entry, None, memory), COINS["ETHUSDT"], SETTINGS)
         assert memory.highest == max(entry, *path[:seen])
 
 
