@@ -196,6 +196,8 @@ class Account(RuleBasedStateMachine):
     def manual_trade(self, side: Side) -> None:
         """The owner trades one of his own coins by hand."""
         quantity, books = Decimal("0.1"), self.exchange.venue.books
+        if self.exchange.venue.orders.statuses.get("ETHUSDT", "TRADING") != "TRADING":
+            return
         allowed = books.free("USDT") > 260 if side is Side.BUY else self.reserved["ETH"] >= quantity
         if allowed and self._recorded("ETH") and self._recorded("USDT"):
             order = self.exchange.events.manual_trade("ETHUSDT", side, quantity)
@@ -206,9 +208,8 @@ class Account(RuleBasedStateMachine):
     def unrecorded(self, cents: int, sign: int, asset: str) -> None:
         """A balance changes and nobody says why."""
         amount = sign * Decimal(cents) / 100
-        if self.pending.get(asset) == "record" or self.exchange.venue.books.free(asset) + amount < self._own(asset):
-            return
-        if not self._known():
+        owners = self.exchange.venue.books.free(asset) if asset == "USDT" else self._own(asset)
+        if self.pending.get(asset) == "record" or not self._known() or owners + amount < 0:
             return
         self.exchange.events.grant(asset, amount)
         self.pending[asset] = "grant"
@@ -252,8 +253,8 @@ class Account(RuleBasedStateMachine):
             assert kept is not None
             self._settled(kept)
             injected = {asset: amount for asset, amount in self.given.items() if amount}
-            assert unexplained(kept.state) == injected
-            assert dict(kept.state.drift) == injected
+            assert unexplained(kept.state) == injected, f"unexplained {unexplained(kept.state)}, injected {injected}"
+            assert dict(kept.state.drift) == injected, f"drift {kept.state.drift}, injected {injected}"
             self.the_owners_coins_are_there()
         finally:
             self.store.close()
@@ -279,6 +280,7 @@ class Account(RuleBasedStateMachine):
 
     def _run(self, world: Callable[[], World], weather: Conditions) -> Report | None:
         self.exchange.venue.conditions = replace(weather, skew_ms=self.skew_ms)
+        self.clock.sleep(1)
         books = self.exchange.venue.books
         before = Sent({row.client_id for row in own_orders(self.exchange)}, len(books.moves), len(books.late))
         minute = self.clock.now_ms() // MINUTE_MS

@@ -8,6 +8,7 @@ of an hour can be named by one small number.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
@@ -134,6 +135,7 @@ class Mishap:
     ) -> None:
         self.at, self.strike, self.after, self.only = at, strike, after, only
         self.calls: list[str] = []
+        self._lock = threading.Lock()
 
     def around(self, world: World) -> World:
         """The world with every port watched."""
@@ -153,8 +155,9 @@ class Mishap:
         """Do the call, and strike if it is the one."""
         if self.only and name not in self.only:
             return work()
-        self.calls.append(name)
-        due = len(self.calls) == self.at
+        with self._lock:
+            self.calls.append(name)
+            due = len(self.calls) == self.at
         if due and not self.after:
             self.strike(name)
         answer = work()
