@@ -5,7 +5,8 @@ evidence alone:
 
     found       an order with its id, no older than the write-ahead: adopt it, with fills from the trades
     absent      the fence has passed (nothing of it can arrive any more), two look-ups at least 2 s apart know nothing
-                of it, and the symbol's orders since the write-ahead lack it
+                of it, and the symbol's orders and trades since the write-ahead lack it; or the exchange archived it
+                unfilled; or its pair is gone, and the account holds of both coins what the ledger says
     otherwise   unknown: it blocks its own symbol and all buys until an hour can tell
 
 What turns out absent is closed as not placed; whether it is still wanted is the new decision's business.
@@ -19,8 +20,10 @@ from dataclasses import replace
 from runtime.domain.alerts import AlertKind
 from runtime.domain.booking import book_earn, book_order
 from runtime.domain.ledger import Entry, fees
-from runtime.domain.money import plain
+from runtime.domain.money import CASH, plain
 from runtime.domain.orders import EarnRecord, Intent, Kind, Order, Status
+from runtime.domain.reconciliation import spot_differences
+from runtime.domain.slots import HOUR_MS, slot_start_ms
 from runtime.errors import EngineError, Rejected
 from runtime.hour import BACK_END_MS, RECV_WINDOW_MS, Hour
 
@@ -67,9 +70,9 @@ def settle(hour: Hour, intents: Sequence[Intent]) -> tuple[Intent, ...]:
 
 
 NOT_FOUND = "not found yet"
-FORGOTTEN = frozenset({-1121, -2026})
-"""The pair is gone, the order is archived: no look-up will ever tell more. What it moved, if anything, the
-reconciliation finds in the balances."""
+ARCHIVED, PAIR_GONE = -2026, -1121
+"""Codes of a look-up that no later look-up will improve: archived because nothing of it ever executed; no such pair."""
+OVERDUE_HOURS = 3
 
 
 def fence_ms(intent: Intent) -> int:
@@ -87,11 +90,19 @@ def _looked_up(hour: Hour, intent: Intent) -> Intent:
     try:
         return _settled_order(hour, intent) if intent.kind is Kind.ORDER else settled_earn(hour, intent)
     except Rejected as error:
-        if error.code in FORGOTTEN and _fence_passed(hour, intent):
-            return intent.moved(Status.ABSENT, detail=f"the exchange no longer knows it ({error.code}): balances tell")
+        if intent.kind is Kind.ORDER and _fence_passed(hour, intent) and _proves_absence(hour, intent, error):
+            return intent.moved(Status.ABSENT, detail=f"not placed: {error}")
         return intent.moved(Status.UNKNOWN, detail=str(error))
     except EngineError as error:
         return intent.moved(Status.UNKNOWN, detail=str(error))
+
+
+def _proves_absence(hour: Hour, intent: Intent, error: Rejected) -> bool:
+    """Whether a look-up that was refused for good shows all the same that nothing executed."""
+    if error.code == PAIR_GONE:
+        off = spot_differences(hour.state.ledger, hour.account)
+        return not off.keys() & {intent.symbol.removesuffix(CASH), CASH}
+    return error.code == ARCHIVED
 
 
 def _settled_order(hour: Hour, intent: Intent) -> Intent:
@@ -116,16 +127,21 @@ def adopted(hour: Hour, intent: Intent, order: Order) -> Intent:
 
 
 def _proved_absent(hour: Hour, intent: Intent) -> Intent:
+    exchange, since = hour.world.exchange, intent.recorded_ms - ORDER_TIME_SPARE_MS
     try:
         again = _settled_order(hour, intent)
         if again.detail != NOT_FOUND:
             return again
-        orders = hour.world.exchange.orders_since(intent.symbol, intent.recorded_ms - ORDER_TIME_SPARE_MS)
+        orders = exchange.orders_since(intent.symbol, since)
+        found = next((order for order in orders if order.client_id == intent.id and _ours(intent, order)), None)
+        if found is not None:
+            return adopted(hour, intent, found)
+        unlisted = set(exchange.trades_since(intent.symbol, since)) - {order.order_id for order in orders}
     except EngineError as error:
         return intent.moved(Status.UNKNOWN, detail=str(error))
-    found = next((order for order in orders if order.client_id == intent.id and _ours(intent, order)), None)
-    if found is not None:
-        return adopted(hour, intent, found)
+    if unlisted:
+        numbers = ", ".join(map(str, sorted(unlisted)))
+        return intent.moved(Status.UNKNOWN, detail=f"trades of an order that no list shows: {numbers}")
     return intent.moved(Status.ABSENT, detail="not placed: proved absent after its fence")
 
 
@@ -158,9 +174,15 @@ def _record_of(intent: Intent, records: Sequence[EarnRecord]) -> EarnRecord | No
 
 
 def tell_unknown(hour: Hour, intent: Intent) -> None:
-    """Tell that nobody knows yet what became of an order."""
+    """Tell that nobody knows yet what became of an order; after 3 hours it is the operator's to settle."""
     facts = {"side": intent.side.value, "quantity": plain(intent.quantity), "symbol": intent.symbol}
-    hour.lasting(AlertKind.ORDER_UNKNOWN, intent.id, client_id=intent.id, detail=intent.detail, **facts)
+    facts |= {"client_id": intent.id, "detail": intent.detail}
+    hours = (slot_start_ms(hour.slot) - slot_start_ms(intent.slot)) // HOUR_MS
+    if hours < OVERDUE_HOURS:
+        hour.lasting(AlertKind.ORDER_UNKNOWN, intent.id, **facts)
+        return
+    hour.seen.add(f"{AlertKind.ORDER_UNKNOWN}:{intent.id}")  # not over: it became this
+    hour.lasting(AlertKind.ORDER_UNKNOWN, f"{intent.id} overdue", **facts, overdue=f"{OVERDUE_HOURS} h")
 
 
 def _tell(hour: Hour, intent: Intent) -> None:

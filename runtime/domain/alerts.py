@@ -99,8 +99,12 @@ SEVERITIES: Mapping[AlertKind, Severity] = MappingProxyType(
 )
 """How urgent a kind is when neither its facts nor its duration make it worse."""
 
-_GRAVE = {AlertKind.DEGRADED_SOURCE: ("source", "static"), AlertKind.ACCOUNT_LIMIT: ("level", "100")}
-"""A fact that makes an alert critical at once: the built-in list is in use; a limit is reached."""
+_GRAVE = {
+    AlertKind.DEGRADED_SOURCE: ("source", "static"),
+    AlertKind.ACCOUNT_LIMIT: ("level", "100"),
+    AlertKind.ORDER_UNKNOWN: ("overdue", "3 h"),
+}
+"""A fact that makes an alert critical at once: the built-in list is in use; a limit is reached; hours go by."""
 
 TOLD_AT = frozenset({1, 2, 4, 8, 24})
 TOLD_EVERY = 24
