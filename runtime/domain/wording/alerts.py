@@ -30,8 +30,14 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "{side} {symbol} {quantity}，编号 {client_id}：{detail}。查清之前，{symbol} 和所有买入都被暂停。",
     ),
     "alert.order_unknown.advice": (
-        "Every hour looks again. After 3 hours, if the exchange has no such order: python -m runtime orders --settle {client_id} --why TEXT",
-        "每小时会自动再查。超过 3 小时且交易所确无此单时，请手工关闭：python -m runtime orders --settle {client_id} --why TEXT",
+        (
+            "Every hour looks it up again. After 3 hours look at the exchange yourself; if there is no such order, "
+            "close it by hand: python -m runtime orders --settle {client_id} --why TEXT"
+        ),
+        (
+            "每小时会自动再查。超过 3 小时请先到交易所核对；若确实没有这笔订单，"
+            "请手工关闭：python -m runtime orders --settle {client_id} --why TEXT"
+        ),
     ),
     "alert.breaker.title": ("Circuit breaker tripped", "熔断触发"),
     "alert.breaker.body": (
