@@ -111,6 +111,7 @@ def _may_ask_the_exchange(loaded: Loaded, world: World) -> None:
 
 def _orient(hour: Hour, answers: Answers) -> None:
     """Set the hour by the exchange's clock: its slot, its fence, and what the operator allows."""
+    hour.tape.start(hour.settings.public(), encode_state(hour.state))
     wave = first_wave(hour.world, answers)
     seen(hour, wave)
     hour.offset_ms = wave.offset_ms
@@ -126,7 +127,6 @@ def _orient(hour: Hour, answers: Answers) -> None:
 
 def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
     """The hour itself: every step from the pool to the last order."""
-    hour.tape.start(hour.settings.public(), encode_state(hour.state))
     resolution = _resolve_pool(hour, answers)
     if hour.state.open_intents:
         recover(hour)

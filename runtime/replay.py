@@ -7,9 +7,9 @@ state and pool, the plans from the decision and their wallets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.documents import decode, encode
@@ -19,11 +19,12 @@ from runtime.domain.money import parse_decimal
 from runtime.domain.planning import plan_buys, plan_sells
 from runtime.domain.pool import Rung
 from runtime.domain.settings import LadderSettings, StrategySettings
-from runtime.domain.state import State, decode_state
+from runtime.domain.state import decode_state
 from runtime.domain.tape import canonical, read_chain
 from runtime.domain.valuation import Wallet
-from runtime.errors import BadInput
+from runtime.errors import BadInput, EngineError
 
+T = TypeVar("T")
 DECIDED = "decision"
 
 
@@ -59,18 +60,30 @@ class _Taped:
 
     def __init__(self, stages: Mapping[str, Any]) -> None:
         self.stages = stages
-        self.strategy = StrategySettings.model_validate(stages["settings"]["strategy"])
-        self.ladder = LadderSettings.model_validate(stages["settings"]["ladder"])
-        self.before: State = decode_state(stages["state_before"])
-        self.state: State = decode_state(stages["state_at_decision"])
-        self.snapshot = decode(Snapshot, stages["snapshot"], "tape snapshot")
+        self.strategy = self._value("settings", lambda p: StrategySettings.model_validate(p["strategy"]))
+        self.ladder = self._value("settings", lambda p: LadderSettings.model_validate(p["ladder"]))
+        self.before = self._value("state_before", decode_state)
+        self.state = self._value("state_at_decision", decode_state)
+        self.snapshot = self._decoded(Snapshot, "snapshot")
+
+    def _value(self, stage: str, read: Callable[[Any], T]) -> T:
+        """What `read` makes of a stage's payload; `BadInput` names a stage that is missing or malformed."""
+        if stage not in self.stages:
+            raise BadInput("tape", ", ".join(self.stages), f"holds no {stage}")
+        try:
+            return read(self.stages[stage])
+        except (EngineError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadInput(f"tape {stage}", str(error), "must be as this version writes it") from None
+
+    def _decoded(self, kind: type[T], stage: str) -> T:
+        return self._value(stage, lambda payload: decode(kind, payload, stage))
 
     def again(self, strategy: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401
         """Each output stage's name and what this code makes of its taped inputs."""
         yield "pool", encode(self._pool())
-        pool = decode(ExecutionPool, self.stages["pool"], "tape pool")
+        pool = self._decoded(ExecutionPool, "pool")
         yield DECIDED, encode(strategy(self.snapshot, self.state, pool, self.strategy))
-        decision = decode(Decision, self.stages[DECIDED], "tape decision")
+        decision = self._decoded(Decision, DECIDED)
         if "plan_sells" in self.stages:
             yield "plan_sells", encode(plan_sells(decision, self.snapshot, self._wallet("sells")))
         if "plan_buys" in self.stages:
@@ -78,19 +91,23 @@ class _Taped:
             yield "plan_buys", encode(plan_buys(decision, snapshot, wallet, self.strategy))
 
     def _pool(self) -> ExecutionPool:
-        readings = (Reading(Rung(r["rung"]), "", r["payload"], r["problem"]) for r in self.stages["pools"])
+        readings = self._value("pools", _readings)
         resolution = climb(readings, self.before.pool, self.ladder, self.snapshot.slot)
         tradable = {symbol for symbol, instrument in self.snapshot.instruments.items() if instrument.tradable}
         return execution_pool(resolution, tradable, self.ladder)
 
     def _wallet(self, name: str) -> Wallet:
-        return decode(Wallet, self.stages[f"wallet_{name}"], f"tape wallet_{name}")
+        return self._decoded(Wallet, f"wallet_{name}")
 
     def _later_snapshot(self) -> Snapshot:
-        prices = self.stages.get("prices")
-        if prices is None:
+        if "prices" not in self.stages:
             return self.snapshot
-        return replace(self.snapshot, prices={s: parse_decimal(p, f"tape prices {s}") for s, p in prices.items()})
+        prices = self._value("prices", lambda payload: {s: parse_decimal(p, s) for s, p in payload.items()})
+        return replace(self.snapshot, prices=prices)
+
+
+def _readings(payload: Any) -> list[Reading]:  # noqa: ANN401
+    return [Reading(Rung(r["rung"]), "", r["payload"], r["problem"]) for r in payload]
 
 
 def first_difference(taped: Any, made: Any, path: str = "") -> tuple[str, str, str] | None:  # noqa: ANN401
