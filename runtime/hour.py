@@ -32,6 +32,8 @@ CYCLE_BUDGET_MS = 240_000
 LEASE_S = 420
 RECV_WINDOW_MS = 5_000
 BACK_END_MS = 10_000
+SHOWN_MS = 5_000
+"""How much later than it took effect something may show: look-ups and histories read from copies."""
 FENCE_SPARE_MS = 1_000
 SKEW_MAX_MS = 5_000
 

@@ -25,7 +25,7 @@ from runtime.domain.orders import EarnRecord, Intent, Kind, Order, Status
 from runtime.domain.reconciliation import spot_differences
 from runtime.domain.slots import HOUR_MS, slot_start_ms
 from runtime.errors import EngineError, Rejected
-from runtime.hour import BACK_END_MS, RECV_WINDOW_MS, Hour
+from runtime.hour import BACK_END_MS, RECV_WINDOW_MS, SHOWN_MS, Hour
 
 LOOK_UPS_APART_S = 2.0
 ORDER_TIME_SPARE_MS = 1_000
@@ -76,10 +76,10 @@ OVERDUE_HOURS = 3
 
 
 def fence_ms(intent: Intent) -> int:
-    """When nothing of the intent can arrive any more (exchange clock): its last possible timestamp, the window in
-    which that is accepted, and what the back end may still take.
+    """When nothing of the intent can appear any more (exchange clock): its last possible timestamp, the window in
+    which that is accepted, what the back end may still take, and what look-ups may lag behind it.
     """
-    return (intent.sent_ms or intent.send_before_ms) + RECV_WINDOW_MS + BACK_END_MS
+    return (intent.sent_ms or intent.send_before_ms) + RECV_WINDOW_MS + BACK_END_MS + SHOWN_MS
 
 
 def _fence_passed(hour: Hour, intent: Intent) -> bool:
