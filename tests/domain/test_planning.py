@@ -96,7 +96,8 @@ def test_a_shortfall_below_fifteen_waits(equity: str, planned: bool) -> None:
 def test_one_symbol_takes_half_of_equity_at_most() -> None:
     """All of 10 000 for the trend, one symbol with weight 1: 5000, not 10 000."""
     alone = decided(trend_target_ratio=D(1), targets=(Target("ETHUSDT", D(1)),), entries=("ETHUSDT",))
-    assert budgets(plan_buys(alone, SNAPSHOT, wallet({"USDT": "10000"}), SETTINGS)) == {"ETHUSDT": D(5000)}
+    uncapped = SETTINGS.model_copy(update={"order_ratio_max": D(1)})
+    assert budgets(plan_buys(alone, SNAPSHOT, wallet({"USDT": "10000"}), uncapped)) == {"ETHUSDT": D(5000)}
 
 
 def test_what_is_not_an_entry_keeps_its_share_unspent() -> None:
@@ -126,6 +127,27 @@ def test_each_cap_cuts_and_is_a_gate_with_its_numbers(name: str) -> None:
     plan = plan_buys(decision, SNAPSHOT, means, settings)
     assert budgets(plan) == {"ETHUSDT": D(1000)}
     assert [(g.name, dict(g.numbers)) for g in plan.gates] == [(name, {"budget": "3750", "cap": "1000"})]
+
+
+def test_what_one_purchase_takes_the_next_does_not_find() -> None:
+    """4000 left of the day: 3750 and 250. 4000 at spot while Earn rests: the same."""
+    both = {"ETHUSDT": D(3750), "SOLUSDT": D(250)}
+    assert budgets(plan_buys(decided(buys_left=D(4000)), SNAPSHOT, wallet({"USDT": "10000"}), SETTINGS)) == both
+    assert budgets(plan_buys(decided(earn=False), SNAPSHOT, wallet({"USDT": "4000"}, "6000"), SETTINGS)) == both
+
+
+def test_the_trends_cash_is_not_bitcoins_even_when_nothing_is_entered() -> None:
+    decision = decided(entries=(), dca=Dca(5, D(15), 0.4, "geometric"))
+    assert budgets(plan_buys(decision, SNAPSHOT, wallet({"USDT": "5020"}), SETTINGS)) == {"BTCUSDT": D(20)}
+
+
+@pytest.mark.parametrize(("price", "quantity"), [("1250", "1.477"), ("2500", "1.477"), ("3000", "1.231")])
+def test_shrinking_follows_the_newest_price_downward_only(price: str, quantity: str) -> None:
+    """1.477 ETH were planned at 2500; at 3000 the budget of 3750 buys 3750 * 0.985 / 3000 = 1.231."""
+    plan = plan_buys(decided(entries=("ETHUSDT",)), SNAPSHOT, wallet({"USDT": "10000"}), SETTINGS)
+    later = replace(SNAPSHOT, prices={**SNAPSHOT.prices, "ETHUSDT": D(price)})
+    fitted = shrunk(plan.orders, later, wallet({"USDT": "10000"}), SETTINGS)
+    assert [(o.quantity, o.price) for o in fitted.orders] == [(D(quantity), D(price))]
 
 
 def test_a_cap_below_the_minimum_plans_nothing() -> None:
@@ -224,7 +246,7 @@ def test_without_earn_nothing_is_moved_and_only_free_cash_is_spent() -> None:
 
 cash = st.decimals(min_value=0, max_value=200_000, places=8)
 units = st.decimals(min_value=0, max_value=50, places=8)
-price = st.decimals(min_value=D("0.0001"), max_value=100_000, places=4)
+price = st.decimals(min_value=D("0.0001"), max_value=5_000, places=4)
 share = st.decimals(min_value=0, max_value=1, places=4)
 step = st.sampled_from([D("0.00001"), D("0.001"), D("0.1"), D(1)])
 NAMES = ("ETHUSDT", "SOLUSDT", "BTCUSDT", "BNBUSDT")
@@ -253,7 +275,8 @@ def hours(draw: st.DrawFn) -> tuple[Decision, Any, Wallet]:
     prices = {name: draw(price) for name in NAMES}
     owned = {name.removesuffix("USDT"): draw(units) for name in NAMES}
     free = {asset: draw(share) * held for asset, held in owned.items()}
-    spot, earn = draw(cash), draw(cash)
+    spot, earn = draw(cash) + 500, draw(cash)
+    unlimited = st.just(D(10**9))
     ratio, weight = draw(share), draw(share)
     equity = spot + earn + sum((held * prices[a + "USDT"] for a, held in owned.items()), D(0))
     decision = decided(
@@ -266,8 +289,8 @@ def hours(draw: st.DrawFn) -> tuple[Decision, Any, Wallet]:
             Exit(Sleeve.TREND, name, ExitReason.REGIME_OFF, fraction)
             for name, fraction in (("ETHUSDT", draw(share)), ("SOLUSDT", D(1)))
         ),
-        order_caps={name: draw(cash) for name in NAMES},
-        buys_left=draw(cash),
+        order_caps={name: draw(cash | unlimited) for name in NAMES},
+        buys_left=draw(cash | unlimited),
         dca=draw(st.sampled_from([None, Dca(5, D(15), 0.4, "geometric")])),
         earn=draw(st.booleans()),
         fuel=draw(st.booleans()),
