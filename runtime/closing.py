@@ -12,11 +12,12 @@ from dataclasses import replace
 from runtime.conditions import missed_slots, observe_conditions
 from runtime.config import Settings
 from runtime.domain.alerts import Alert, AlertKind, new_alert, queued
+from runtime.domain.dependencies import BINANCE, OPEN_AFTER, TELEGRAM, after_abort, failed, is_open, worked
 from runtime.domain.documents import encode
 from runtime.domain.ladder import status_after
 from runtime.domain.report import CycleStatus, Report, to_document
 from runtime.domain.slots import minute_text
-from runtime.domain.state import Dependency, State, encode_state
+from runtime.domain.state import State, encode_state
 from runtime.errors import (
     ClockSkewed,
     EngineError,
@@ -48,7 +49,7 @@ def finish(hour: Hour) -> Report:
         pool_status=status_after(hour.state.pool_status, resolution, hour.slot) if resolution else None,
         prices={**hour.state.prices, **hour.observed.prices},
         reconciled_ms=hour.now_ms(),
-        dependencies=_pauses(hour.state, hour.now_ms()),
+        dependencies=worked(hour.state.dependencies, BINANCE, hour.now_ms()),
         status_told=hour.status_told or hour.state.status_told,
         intents=tuple(i for i in hour.state.intents if i.open or i.slot == hour.slot),
         outbox=queued(hour.state.outbox, hour.alerts),
@@ -92,8 +93,23 @@ def _tell(hour: Hour) -> None:
 
 def _deliver(hour: Hour) -> None:
     """Tell everything that waits, this hour's alerts included; what was not taken stays in the outbox."""
-    hour.state = replace(hour.state, outbox=delivered(hour.world, queued(hour.state.outbox, hour.alerts)))
+    waiting = queued(hour.state.outbox, hour.alerts)
+    hour.state = told(hour.world, replace(hour.state, outbox=waiting), hour.now_ms())
     hour.alerts.clear()
+
+
+def told(world: World, state: State, now_ms: int) -> State:
+    """The state after one attempt at its outbox. A channel whose breaker is open is probed first, and left alone where
+    that fails.
+    """
+    known, waiting = state.dependencies, state.outbox
+    if not waiting:
+        return state
+    if is_open(known, TELEGRAM) and any(verdict != "ok" for verdict in world.alerter.probe().values()):
+        return replace(state, dependencies=failed(known, TELEGRAM))
+    left = delivered(world, waiting)
+    after = worked(known, TELEGRAM, now_ms) if len(left) < len(waiting) else failed(known, TELEGRAM)
+    return replace(state, outbox=left, dependencies=after)
 
 
 def delivered(world: World, outbox: tuple[Alert, ...]) -> tuple[Alert, ...]:
@@ -120,14 +136,12 @@ def abort(settings: Settings, world: World, slot: str, error: EngineError, hour:
         status = CycleStatus.BAD_SETTINGS
     elif hour is not None and hour.sent:
         status = CycleStatus.FAILED_ORDERS
-    alert = alert_for(slot, error, sent=hour is not None and hour.sent > 0)
     if hour is None:
-        world.alerter.deliver([alert])
+        world.alerter.deliver([alert_for(slot, error, sent=False)])
         return short_report(settings, slot, status, str(error))
-    hour.alerts.append(alert)
+    _note_abort(hour, error)
     report = _keep(hour, full_report(hour, status, str(error)))
     _deliver(hour)
-    hour.state = replace(hour.state, dependencies=_dependencies(hour.state, error, hour.now_ms()))
     if not isinstance(error, StoreError):
         try:
             hour.commit(release=True)
@@ -136,16 +150,22 @@ def abort(settings: Settings, world: World, slot: str, error: EngineError, hour:
     return report
 
 
-def _pauses(state: State, now_ms: int) -> dict[str, Dependency]:
-    """The pauses that outside systems asked for and that are not over."""
-    return {name: pause for name, pause in state.dependencies.items() if pause.retry_at_ms > now_ms}
-
-
-def _dependencies(state: State, error: EngineError, now_ms: int) -> dict[str, Dependency]:
-    kept = _pauses(state, now_ms)
-    if isinstance(error, RateLimited):
-        kept["binance"] = Dependency(1, error.retry_at_ms)
-    return kept
+def _note_abort(hour: Hour, error: EngineError) -> None:
+    """Remember what it says of the exchange, and tell it: once and then at growing intervals while hours end like this
+    before they send anything, every time after that.
+    """
+    before, alert = hour.state.dependencies, alert_for(hour.slot, error, sent=hour.sent > 0)
+    after = after_abort(before, error)
+    hour.state = replace(hour.state, dependencies=after)
+    if hour.sent:
+        hour.alerts.append(alert)
+    else:
+        hour.lasting(AlertKind(alert.kind), **alert.facts)
+    if is_open(after, BINANCE) and not is_open(before, BINANCE):
+        why = (
+            f"{BINANCE} failed {OPEN_AFTER} hours in a row; each hour now begins with one probe and ends where it fails"
+        )
+        hour.tell(AlertKind.ABORTED, BINANCE, why=why)
 
 
 def alert_for(slot: str, error: EngineError, *, sent: bool) -> Alert:
@@ -153,6 +173,8 @@ def alert_for(slot: str, error: EngineError, *, sent: bool) -> Alert:
     facts = {"why": str(error), "step": "execution"}
     if isinstance(error, Misconfigured):
         facts |= {"what": error.what, "why": error.why, "fix": error.fix}
+    if isinstance(error, ClockSkewed):
+        facts = {"skew": str(error.skew_ms), "limit": str(error.limit_ms)}
     if isinstance(error, RateLimited):
         facts = {"what": error.what, "until": minute_text(error.retry_at_ms)}
     kinds = (kind for known, kind in _KINDS if isinstance(error, known))
@@ -175,8 +197,7 @@ def flush_only(settings: Settings, world: World, loaded: Loaded, slot: str, held
     if state is not None and (state.outbox or held is not None):
         try:
             lease = held or world.store.take_lease(loaded, world.owner, slot, LEASE_S)
-            left = replace(state, outbox=delivered(world, state.outbox))
-            world.store.commit(lease, Changes(left, release=True))
+            world.store.commit(lease, Changes(told(world, state, world.clock.now_ms()), release=True))
         except LeaseLost:
             return lease_held(settings, slot)
         except StoreError as error:

@@ -18,6 +18,7 @@ from runtime.closing import abort, finish, flush_only, lease_held
 from runtime.config import Settings
 from runtime.domain.control import Control
 from runtime.domain.decision import Decision, ExecutionPool
+from runtime.domain.dependencies import BINANCE, WORTH_WAITING_MS, is_open, pause_ms
 from runtime.domain.documents import encode
 from runtime.domain.ladder import Reading, Resolution, climb, execution_pool
 from runtime.domain.ledger import Entry
@@ -33,7 +34,7 @@ from runtime.domain.slots import slot_at, slot_date
 from runtime.domain.state import State, encode_state
 from runtime.errors import EngineError, LeaseLost, RateLimited, SettingsError
 from runtime.execution import carry_out
-from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, Hour
+from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, SKEW_MAX_MS, Hour
 from runtime.ports import DailyCache, Held, Loaded, World
 from runtime.rebuild import first_state
 from runtime.reconcile import link_performance, reconcile
@@ -76,7 +77,9 @@ def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loa
         return lease_held(settings, slot)
     if loaded.state is not None and loaded.state.slot_done == slot and (settings.slot or slot) <= slot:
         return flush_only(settings, world, loaded, slot)
-    _may_ask_the_exchange(loaded, world)
+    error = _refused_entry(loaded, world)
+    if error is not None:
+        return _turned_away(settings, world, loaded, slot, error)
     state, entries = loaded.state, tuple[Entry, ...]()
     if state is None or not state.initialised_ms:
         state, entries = first_state(settings, world, state)
@@ -102,11 +105,33 @@ def _first_calls(world: World, loaded: Loaded, slot: str, cache: DailyCache) -> 
     }
 
 
-def _may_ask_the_exchange(loaded: Loaded, world: World) -> None:
-    """Honour a pause that the exchange asked an earlier run for."""
-    pause = loaded.state.dependencies.get("binance") if loaded.state else None
-    if pause is not None and world.clock.now_ms() < pause.retry_at_ms:
-        raise RateLimited("binance", "an earlier run was told to wait", pause.retry_at_ms)
+def _refused_entry(loaded: Loaded, world: World) -> EngineError | None:
+    """Why the exchange must not be asked now: a pause it asked an earlier run for (one that is nearly over is waited
+    out), or a probe that shows it is still down where its breaker is open.
+    """
+    known = loaded.state.dependencies if loaded.state else {}
+    pause = pause_ms(known, BINANCE, world.clock.now_ms() - SKEW_MAX_MS)
+    if pause > WORTH_WAITING_MS:
+        return RateLimited(BINANCE, "an earlier run was told to wait", known[BINANCE].retry_at_ms)
+    world.clock.sleep(pause / 1000)
+    if is_open(known, BINANCE):
+        try:
+            world.market.server_time_ms()
+        except EngineError as error:
+            return error
+    return None
+
+
+def _turned_away(settings: Settings, world: World, loaded: Loaded, slot: str, error: EngineError) -> Report:
+    """End an hour that may not begin, with a lease, so that it is remembered how often and since when."""
+    try:
+        held = world.store.take_lease(loaded, world.owner, slot, LEASE_S)
+    except LeaseLost:
+        return lease_held(settings, slot)
+    state = loaded.state or State(settings.account)
+    return abort(
+        settings, world, slot, error, Hour(settings, world, slot, held, state, world.clock.now_ms(), DailyCache())
+    )
 
 
 def _orient(hour: Hour, answers: Answers) -> None:

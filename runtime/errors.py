@@ -24,7 +24,6 @@ must be handled, not propagated.
 
 from __future__ import annotations
 
-
 SHOWN_MAX = 80
 
 
@@ -73,6 +72,11 @@ class NewAccount(Abort):
 
 class ClockSkewed(Abort):
     """The local clock and the exchange's differ by more than the limit."""
+
+    def __init__(self, skew_ms: int, limit_ms: int) -> None:
+        """`skew_ms` is the exchange's clock - the local one."""
+        super().__init__(f"clock: this machine and the exchange differ by {skew_ms} ms, the limit is {limit_ms} ms")
+        self.skew_ms, self.limit_ms = skew_ms, limit_ms
 
 
 class Unavailable(EngineError):

@@ -29,7 +29,7 @@ from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms, slot_at
 from runtime.domain.state import State
 from runtime.errors import Abort, EngineError, LostState, NewAccount
 from runtime.ports import World
-from runtime.snapshot import needed
+from runtime.snapshot import needed, sync
 
 BINANCE_OPENED_MS = 1_483_228_800_000  # 2017-01-01: older timestamps are refused
 SETTLING_S = 75.0
@@ -46,7 +46,7 @@ def first_state(settings: Settings, world: World, before: State | None) -> tuple
     or nothing was asked for.
     """
     now_ms = world.market.server_time_ms()
-    world.exchange.sync_clock(now_ms - world.clock.now_ms())
+    sync(world, now_ms - world.clock.now_ms())
     if settings.first_run == "rebuild":
         world.clock.sleep(SETTLING_S)
         now_ms = world.market.server_time_ms()

@@ -75,11 +75,17 @@ def first_wave(world: World, answers: Mapping[str, object]) -> FirstWave:
     """The first wave's answers, checked; `Abort` when the clock, the prices or the account cannot be trusted."""
     _heed_pause(answers)
     clock = cast("_Clock", needed(answers, "clock"))
-    offset = clock.offset_ms
-    if abs(offset) > SKEW_MAX_MS:
-        raise ClockSkewed(f"clock: this machine and the exchange differ by {offset} ms, the limit is {SKEW_MAX_MS} ms")
-    world.exchange.sync_clock(offset)
-    return _wave(answers, world.clock.now_ms() + offset, clock)
+    sync(world, clock.offset_ms)
+    return _wave(answers, world.clock.now_ms() + clock.offset_ms, clock)
+
+
+def sync(world: World, offset_ms: int) -> None:
+    """Sign with the exchange's time; `ClockSkewed` where this machine's differs so much that nothing else of it can be
+    trusted either.
+    """
+    if abs(offset_ms) > SKEW_MAX_MS:
+        raise ClockSkewed(offset_ms, SKEW_MAX_MS)
+    world.exchange.sync_clock(offset_ms)
 
 
 def look_again(hour: Hour) -> None:
