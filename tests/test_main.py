@@ -233,16 +233,18 @@ def test_a_dry_run_of_a_live_account_sends_nothing(engine: Engine) -> None:
 
 
 def test_validate_only_proves_what_it_can_and_names_what_it_cannot(engine: Engine) -> None:
-    assert engine("--validate-only").line["status"] == "validated"
+    paper = engine("--validate-only")
+    assert paper.line["status"] == "validated"
+    assert "2026-03-01-core_major: 14 days old, 5 symbols, mode core_major" in paper.out
     with live(engine) as (settings, exchange):
         run = engine("--validate-only", **settings)
         assert run.code == 3
         failed = {check["name"] for check in run.line["checks"] if not check["ok"]}
         assert failed
-        assert all(name.startswith("telegram") for name in failed)
+        assert {name.split()[0] for name in failed} == {"telegram", "upstream"}
         assert exchange.venue.books.orders == {}
         wrong = engine("--validate-only", **settings | {"BINANCE_API_SECRET": "another-secret"})
-        assert {"account", "earn"} <= {check["name"] for check in wrong.line["checks"] if not check["ok"]}
+        assert {"account", "earn", "test order"} <= {check["name"] for check in wrong.line["checks"] if not check["ok"]}
 
 
 @pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded Binance candles are not beside this checkout")

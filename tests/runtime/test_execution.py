@@ -15,6 +15,7 @@ from runtime.domain.report import CycleStatus, Report
 from runtime.errors import LeaseLost
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S
 from runtime.ports import Held
+from tests.support.markets import TableMarket
 from tests.support.worlds import ACCOUNT, DOWN, FIRST, LOOK_UP, ORDER, PRICES, Scene, scene
 
 
@@ -58,6 +59,25 @@ def test_a_price_between_half_a_minute_and_a_minute_is_still_good_if_no_newer_on
     with scene() as s:
         slow(s, 40, prices=DOWN)
         assert {order.status for order in s.hour().orders} == {Status.DONE}
+
+
+def test_a_pair_that_is_gone_from_the_prices_is_not_traded_and_the_others_are() -> None:
+    with scene() as s:
+        decide = s.strategy
+
+        def delisted(*arguments: Any) -> Any:
+            s.clock.sleep(31)
+            listed = s.exchange.venue.market.prices()
+            without = {pair: str(price) for pair, price in listed.items() if pair != "ETHUSDT"}
+            s.exchange.venue.market = TableMarket(s.clock, without)
+            return decide(*arguments)
+
+        s.strategy = delisted
+        report = s.hour()
+        statuses = {order.symbol: order.status for order in report.orders}
+        assert statuses.pop("ETHUSDT") is Status.ABSENT
+        assert set(statuses.values()) == {Status.DONE}
+        assert len(statuses) >= 2
 
 
 def test_a_run_that_was_paused_past_its_fence_sends_nothing() -> None:
