@@ -55,10 +55,9 @@ def finish(hour: Hour) -> Report:
         outbox=queued(hour.state.outbox, hour.alerts),
     )
     hour.state = after
+    digest = to_document(report)["sha256"]  # of the report as it is kept, which cannot know that keeping it failed
     report = _keep(hour, report)
-    record = CycleRecord(
-        hour.slot, report.exit_code, hour.now_ms(), to_document(report)["sha256"], hour.tape.head, summary(report)
-    )
+    record = CycleRecord(hour.slot, report.exit_code, hour.now_ms(), digest, hour.tape.head, summary(report))
     try:
         hour.commit(this_hours(hour), cycle=record)
     except StoreError as error:
@@ -79,7 +78,8 @@ def _keep(hour: Hour, report: Report) -> Report:
         places["tape"] = hour.world.reports.write_tape(hour.slot, hour.tape.lines)
     except Unavailable as error:
         hour.problems["report"] = str(error)
-    return replace(report, places={name: place for name, place in places.items() if place})
+    kept = {name: place for name, place in places.items() if place}
+    return replace(report, places=kept, problems={**report.problems, **hour.problems})
 
 
 def _tell(hour: Hour) -> None:
