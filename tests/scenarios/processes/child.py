@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +23,53 @@ from tests.scenarios.processes.clock import SharedClock
 from tests.support.hours import Mishap
 from tests.support.restless import restless
 
-FILE_BYTES_MAX = "TEST_FILE_BYTES_MAX"
+FILE_BYTES_MAX, POWERLESS = "TEST_FILE_BYTES_MAX", "TEST_POWERLESS"
+"""Not settings: the largest file the process may write; and to be bound by permissions even as root."""
+
+
+_CAPABILITY_VERSION = 0x20080522
 
 
 def live(order: Mapping[str, Any]) -> int:
     """Run the hour; returns the exit code that `main.py` would return."""
     environment = dict(order["environment"])
-    limit = environment.pop(FILE_BYTES_MAX, "")
-    user = environment.pop("TEST_USER", "")
+    limit, powerless = environment.pop(FILE_BYTES_MAX, ""), environment.pop(POWERLESS, "")
     os.environ.clear()
     os.environ.update(environment)
     given = arguments(["--json"])
-    if user:
-        os.setgid(int(user))
-        os.setuid(int(user))
-    if limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+    if powerless:
+        _drop_capabilities()
     try:
         settings = read_settings()
-        with wired(settings, lambda _: None, SharedClock(Path(order["clock"]))) as wiring:
-            world = _trapped(wiring.world, order["trap"])
-            return shown(run_cycle(wiring.settings, restless, world), given, settings.language)
+        with wired(settings, lambda _: None, SharedClock(Path(order["clock"]))) as wiring, _limited(limit):
+            report = run_cycle(wiring.settings, restless, _trapped(wiring.world, order["trap"]))
+        return shown(report, given, settings.language)
     except SettingsError as error:
         return bad_settings(error, given)
     except Exception as error:  # noqa: BLE001 - as main.py: an hour always ends with its exit line
         return unexpected(error, given)
+
+
+def _drop_capabilities() -> None:
+    """Give up every privilege that root has beyond owning its files: a read-only file is one for root too."""
+    header, nothing = struct.pack("<Ii", _CAPABILITY_VERSION, 0), bytes(24)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.capset(header, nothing):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+@contextmanager
+def _limited(size: str) -> Iterator[None]:
+    """No file may grow beyond `size` bytes in this block: to the process, a full disk."""
+    if not size:
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def _trapped(world: World, trap: Mapping[str, Any] | None) -> World:

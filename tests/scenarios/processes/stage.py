@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -42,11 +42,12 @@ STORE_KINDS = ("sqlite", "firestore")
 
 @dataclass(slots=True)
 class Strike:
-    """A signal that the exchange sends a process at its `at`-th request (from 1), and what becomes of that request."""
+    """What befalls a process at its `at`-th request (from 1), and what becomes of that request: a signal, or `act`."""
 
     at: int
-    signal: int
+    signal: int = 0
     fate: Fault | None = None
+    act: Callable[[], None] | None = None
     pid: int = 0
     known: threading.Event = field(default_factory=threading.Event)
     seen: int = 0
@@ -57,7 +58,10 @@ class Strike:
         if self.seen != self.at:
             return None
         self.known.wait()
-        os.kill(self.pid, self.signal)
+        if self.act is not None:
+            self.act()
+        else:
+            os.kill(self.pid, self.signal)
         return self.fate
 
 
