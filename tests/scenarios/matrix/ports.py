@@ -1,0 +1,127 @@
+"""Every call of an hour on every port, counted, so that the process can die at any of them or meet trouble there.
+
+A killed process does nothing more: no handler of its own may still write. So `Killed` is no `Exception`, and a call
+that comes after it is noted as a fault of the engine. What took effect before the death stays: `after` kills when the
+real call is done, whatever it answered.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, cast
+
+from runtime.domain.alerts import Alert
+from runtime.errors import EngineError
+from runtime.ports import Alerter, Exchange, MarketData, PoolSource, Receipt, ReportSink, Store, World
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Die at the `number`-th call of the run (from 1): before it, or after it took effect."""
+
+    number: int
+    after: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.number}{'+' if self.after else '-'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A call fails with `error`: before it did anything, or `after` it took effect."""
+
+    error: EngineError
+    after: bool = False
+
+
+@dataclass(slots=True)
+class Wire:
+    """The thread that all calls of one process pass: counts them, kills, and hands out trouble.
+
+    `troubles` names its calls as (`store.commit`, 2): the second one of this process; number 0 stands for every one.
+    """
+
+    kill: Kill | None = None
+    troubles: Mapping[tuple[str, int], Trouble] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+    dead: bool = False
+    faults: list[str] = field(default_factory=list)
+
+    def call(self, name: str, real: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Do the real call, unless this is where the process dies or the call fails."""
+        if self.dead:
+            self.faults.append(f"{name} was called by a process that was killed")
+        self.calls.append(name)
+        self.seen[name] += 1
+        mine = self.kill is not None and len(self.calls) == self.kill.number
+        if mine and self.kill is not None and not self.kill.after:
+            self._die(name)
+        try:
+            return self._do(name, partial(real, *arguments, **named))
+        finally:
+            if mine:
+                self._die(name)
+
+    def _do(self, name: str, call: Callable[[], Any]) -> Any:
+        trouble = self.troubles.get((name, self.seen[name])) or self.troubles.get((name, 0))
+        if trouble is None:
+            return call()
+        if trouble.after:
+            call()
+        raise trouble.error
+
+    def _die(self, name: str) -> None:
+        self.dead = True
+        raise Killed(name)
+
+
+class Watched:
+    """A port whose calls pass a wire; what is not callable passes as it is."""
+
+    def __init__(self, real: object, name: str, wire: Wire) -> None:
+        self._real, self._name, self._wire = real, name, wire
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(self._real, attribute)
+        return partial(self._wire.call, f"{self._name}.{attribute}", value) if callable(value) else value
+
+
+class Messenger:
+    """The operator's phone: what was delivered to it, how often; `down` takes nothing."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.delivered: Counter[str] = Counter()
+
+    def deliver(self, alerts: Sequence[Alert]) -> Sequence[Receipt]:
+        if not self.down:
+            self.delivered.update(alert.id for alert in alerts)
+        return [Receipt(alert.id, delivered=not self.down) for alert in alerts]
+
+    def probe(self) -> Mapping[str, str]:
+        return {}
+
+
+def watched(world: World, wire: Wire) -> World:
+    """The world as one process sees it, every port on `wire`."""
+
+    def on(real: object, name: str) -> Any:
+        return Watched(real, name, wire)
+
+    return replace(
+        world,
+        pools=tuple(cast("PoolSource", on(pool, "pool")) for pool in world.pools),
+        market=cast("MarketData", on(world.market, "market")),
+        exchange=cast("Exchange", on(world.exchange, "exchange")),
+        store=cast("Store", on(world.store, "store")),
+        reports=cast("ReportSink", on(world.reports, "reports")),
+        alerter=cast("Alerter", on(world.alerter, "alerter")),
+    )
