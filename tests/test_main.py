@@ -173,9 +173,9 @@ def test_help_names_every_exit_code(engine: Engine) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_any_terminal_gets_a_valid_exit_line(engine: Engine, encoding: str) -> None:
-    run = engine("--at", "–", PYTHONIOENCODING=encoding)
+    run = engine("--at", "é–", PYTHONIOENCODING=encoding)
     assert run.code == 2
-    assert "–" in run.line["error"]
+    assert "é–" in run.line["error"]
 
 
 @contextmanager
