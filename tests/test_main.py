@@ -54,8 +54,9 @@ class Engine:
         command = [sys.executable, "-c", script] if script else [sys.executable, str(ROOT / "main.py"), *arguments]
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
         given = {**kept, "ENGINE_DATA_DIR": str(self.folder), "PYTHONPATH": str(ROOT), "TZ": "UTC", **environment}
+        coding = environment.get("PYTHONIOENCODING", "utf-8")
         done = subprocess.run(
-            command, env=given, cwd=self.folder, capture_output=True, text=True, timeout=100, check=False
+            command, env=given, cwd=self.folder, capture_output=True, encoding=coding, timeout=100, check=False
         )
         return Run(done.returncode, done.stdout, done.stderr)
 
