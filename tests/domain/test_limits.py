@@ -103,7 +103,7 @@ def test_an_unknown_order_stops_sales_of_its_own_symbol_only() -> None:
         (BreakerMemory(TODAY, date(2026, 3, 1), liquidating=True), True),
     ],
 )
-def test_latched_or_cooling(breaker: BreakerMemory, latched: bool) -> None:
+def test_an_unfinished_sale_and_every_day_of_cooling_count_as_latched(breaker: BreakerMemory, latched: bool) -> None:
     assert of(ordinary().with_memory(breaker=breaker)).latched is latched
 
 

@@ -193,6 +193,8 @@ def test_late_evidence_of_a_reward_is_income() -> None:
         ("100.2", "7.5", "7", "0.2"),  # vouched for more than there is
         ("100", "7", "7", None),
         ("105", "7", "7", None),  # growth without rewards is no interest
+        ("60.5", "7.5", "7", "0.5"),  # 40 were redeemed by hand: it earned all the same
+        ("100.3", "0.3", "7", "0.3"),  # a new position counts its rewards anew
     ],
 )
 def test_interest_is_growth_as_far_as_rewards_vouch_for_it(
