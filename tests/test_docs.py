@@ -144,6 +144,26 @@ def test_the_readmes_first_hour_is_what_the_first_hour_prints(tmp_path: Path) ->
             printed = printed[printed.index(line) + 1 :]
 
 
+def locked(file: str) -> dict[str, str]:
+    """The requirements of a lock file by name, each on one line."""
+    lines = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    return {line.partition("==")[0].partition("[")[0].lower(): " ".join(line.split()) for line in lines if line.strip()}
+
+
+def test_the_locks_name_exact_versions_with_hashes_and_agree() -> None:
+    """What decision 16 says; and that nothing is installed which a lock does not name."""
+    runtime, development = locked("requirements-lock.txt"), locked(".ci/requirements-dev-lock.txt")
+    exact = re.compile(r"[\w.\[\]-]+==[\w.]+( ; [^-]+)?( --hash=sha256:[0-9a-f]{64})+")
+    assert all(exact.fullmatch(line) for line in (*runtime.values(), *development.values()))
+    assert {name: development.get(name) for name in runtime} == runtime
+    assert {"python-binance", "google-cloud-firestore", "google-auth", "requests", "pydantic"} <= runtime.keys()
+    assert {"pytest", "freezegun", "responses"} <= development.keys()
+    install = re.search(r"^INSTALL := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert install is not None
+    assert {"--no-deps", "--require-hashes"} <= set(install[1].split())
+    assert "--upgrade" not in install[1]
+
+
 def test_the_map_of_the_house_names_every_file_of_the_engine() -> None:
     text = (ROOT / "runtime" / "__init__.py").read_text(encoding="utf-8")
     named = re.findall(r"^ +(\w+)/? {2,}\S", ast.get_docstring(ast.parse(text)) or "", re.MULTILINE)
