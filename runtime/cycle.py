@@ -32,7 +32,7 @@ from runtime.domain.report import Report
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_at, slot_date
 from runtime.domain.state import State, encode_state
-from runtime.errors import EngineError, LeaseLost, RateLimited, SettingsError
+from runtime.errors import EngineError, LeaseLost, LostState, RateLimited, SettingsError
 from runtime.execution import carry_out
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, SKEW_MAX_MS, Hour
 from runtime.ports import DailyCache, Held, Loaded, World
@@ -82,10 +82,11 @@ def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loa
         return _turned_away(settings, world, loaded, slot, error)
     state, entries = loaded.state, tuple[Entry, ...]()
     if state is None or not state.initialised_ms:
-        state, entries = first_state(settings, world, state)
-        loaded, started_ms = world.store.load(), world.clock.now_ms()  # it may have taken minutes
-        if loaded.state is not None and loaded.state.initialised_ms:
+        begun = _first_start(settings, world, state)
+        if begun is None:
             return lease_held(settings, slot)
+        state, entries, loaded = begun
+        started_ms = world.clock.now_ms()  # it may have taken minutes
     answers = world.gather(_first_calls(world, loaded, slot, cache))
     if isinstance(answers["lease"], LeaseLost):
         return lease_held(settings, slot)
@@ -93,6 +94,27 @@ def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loa
     hour = Hour(settings, world, slot, held, state, started_ms, cache)
     hour.entries = entries
     return hour, loaded, answers
+
+
+def _first_start(
+    settings: Settings, world: World, before: State | None
+) -> tuple[State, tuple[Entry, ...], Loaded] | None:
+    """First state, opening entry, and the document as it is by now; None if another run opened the account meanwhile.
+
+    Then the orders of ours that were found without a state are those of the other run's first hour.
+    """
+    try:
+        state, entries = first_state(settings, world, before)
+    except LostState:
+        if _opened(world.store.load()):
+            return None
+        raise
+    loaded = world.store.load()
+    return None if _opened(loaded) else (state, entries, loaded)
+
+
+def _opened(loaded: Loaded) -> bool:
+    return loaded.state is not None and loaded.state.initialised_ms > 0
 
 
 def _first_calls(world: World, loaded: Loaded, slot: str, cache: DailyCache) -> Mapping[str, Callable[[], object]]:
