@@ -2,8 +2,10 @@
 
     exit sqlite kill=17+ second=- rerun=lease storm=1 weather=order:answer_lost@1,lag
 
-`kill` and `second` number the calls of the first run and of the next one (`+`: after the call took effect). `rerun` is
-`now` (at once), `lease` (after the lease of the dead run), or `next` (the next hour). The weather lasts `storm` runs.
+`kill` and `second` number the calls of the first run and of the next one: it dies before the call (`-`) or after it
+took effect (`+`), or it sleeps there past its lease, while another run does the hour, and then goes on (`~`).
+`rerun` is `now` (at once), `lease` (after the lease of the dead run), or `next` (the next hour). The weather lasts for
+`storm` runs.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from runtime.ports import Store
 from tests.scenarios.matrix import weather as sky
 from tests.scenarios.matrix.checks import faults, kept_in
 from tests.scenarios.matrix.harmless import differences
-from tests.scenarios.matrix.ports import Kill
+from tests.scenarios.matrix.ports import How, Kill
 from tests.scenarios.matrix.rig import LEASE_MS, Rig
 from tests.scenarios.matrix.situations import SITUATIONS, prepared
 
@@ -66,7 +68,7 @@ def parsed(story: str) -> Case:
 
 
 def _kill(text: str) -> Kill | None:
-    return None if text == "-" else Kill(int(text[:-1]), text[-1] == "+")
+    return None if text == "-" else Kill(int(text[:-1]), How(text[-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ def play(case: Case, place_of: PlaceOf) -> list[str]:
         _live(case, rig, place.expire)
         kept = kept_in(store, SITUATIONS[case.situation].opened_ms, rig.clock.now_ms())
         found = faults(rig, kept)
-        if not case.weather and case.second is None:
+        asleep = case.kill is not None and case.kill.how is How.ASLEEP
+        if not case.weather and case.second is None and not asleep:
             found += differences(case.situation, rig, case.rerun)
         store.close()
         return found
@@ -103,11 +106,11 @@ def _live(case: Case, rig: Rig, expire: Callable[[], None]) -> None:
     stormy = sky.weather(case.weather)
     rig.weather(stormy.conditions)
     rig.messenger.down = stormy.phone_down
-    rig.hour(case.kill, stormy.troubles)
+    rig.hour(case.kill, stormy.troubles, lambda: _another_run(rig, expire))
     if case.storm == 1:
         _clear(rig)
     _move_on(case.rerun, rig, expire)
-    rig.hour(case.second, stormy.troubles if case.storm > 1 else None)
+    rig.hour(case.second, stormy.troubles if case.storm > 1 else None, lambda: _another_run(rig, expire))
     _clear(rig)
     if case.second is not None:
         _move_on("lease", rig, expire)
@@ -117,6 +120,12 @@ def _live(case: Case, rig: Rig, expire: Callable[[], None]) -> None:
         report = rig.hour().report
         if report is not None and report.exit_code == 0 and not any(i.open for i in report.intents):
             break
+
+
+def _another_run(rig: Rig, expire: Callable[[], None]) -> None:
+    """What happens while a process sleeps: its lease ends, and another one does the hour."""
+    _move_on("lease", rig, expire)
+    rig.hour()
 
 
 def _clear(rig: Rig) -> None:
@@ -147,10 +156,10 @@ def calls_of(situation: str, place_of: PlaceOf) -> tuple[str, ...]:
 
 
 def every_kill(situation: str, calls: int, rerun: str = "lease", store: str = "sqlite") -> Iterator[Case]:
-    """The process dies before and after each of its calls."""
+    """The process dies before or after each of its calls, or falls asleep there and wakes up after another run."""
     for number in range(1, calls + 1):
-        yield Case(situation, store, Kill(number), rerun=rerun)
-        yield Case(situation, store, Kill(number, after=True), rerun=rerun)
+        for how in How:
+            yield Case(situation, store, Kill(number, how), rerun=rerun)
 
 
 def every_send(situation: str) -> Iterator[Case]:
@@ -177,7 +186,7 @@ def sampled(random: Random, calls: dict[str, int], stores: Sequence[str] = ("sql
 
 
 def _drawn_kill(random: Random, calls: int) -> Kill:
-    return Kill(random.randint(1, calls + 4), random.random() < 0.5)
+    return Kill(random.randint(1, calls + 4), random.choice((How.BEFORE, How.AFTER, How.AFTER, How.ASLEEP)))
 
 
 def _drawn_trouble(random: Random, situation: str) -> str:

@@ -177,10 +177,15 @@ def _told(rig: Rig, kept: Kept) -> Iterator[str]:
         unknown = intent.kind is Kind.ORDER and intent.status is Status.UNKNOWN
         if unknown and not any(f":order_unknown:{intent.id}" in name for name in told):
             yield f"{intent.id} was unknown, and no alert tells it"
-    excused = sum(1 for ran in rig.history if ran.report is None or ran.report.exit_code or ran.wire.troubles)
+    excused = sum(1 for ran in rig.history if not _calm(ran))
     for name, count in rig.messenger.delivered.items():
         if count > 1 + excused:
             yield f"alert {name} was delivered {count} times"
+
+
+def _calm(ran: Ran) -> bool:
+    """Whether nothing happened to the run that may have kept it from noting what it told."""
+    return ran.report is not None and not (ran.report.exit_code or ran.wire.troubles or ran.wire.kill)
 
 
 def _run(ran: Ran) -> Iterator[str]:

@@ -48,7 +48,7 @@ def portfolio(rig: Rig) -> dict[str, Decimal]:
 
 def differences(situation: str, rig: Rig, rerun: str) -> list[str]:
     """Where the portfolio is not the undisturbed one's, if the killed hour was done again within itself."""
-    first, second = rig.history[0], rig.history[1]
+    first, second = rig.history[:2]
     done_again = rerun == "lease" or (first.report is not None or "alerter.deliver" in first.wire.calls)
     if not done_again or second.crash:
         return []

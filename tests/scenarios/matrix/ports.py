@@ -2,7 +2,7 @@
 
 A killed process does nothing more: no handler of its own may still write. So `Killed` is no `Exception`, and a call
 that comes after it is noted as a fault of the engine. What took effect before the death stays: `after` kills when the
-real call is done, whatever it answered.
+real call is done, whatever it answered. A process that only slept does not know it: it goes on where it was.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import partial
 from typing import Any, cast
 
@@ -22,15 +23,23 @@ class Killed(BaseException):
     """The process died here."""
 
 
+class How(StrEnum):
+    """How a process ends: before a call, after it took effect; or not at all: it sleeps after it and wakes up."""
+
+    BEFORE = "-"
+    AFTER = "+"
+    ASLEEP = "~"
+
+
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Die at the `number`-th call of the run (from 1): before it, or after it took effect."""
+    """What happens at the `number`-th call of the run (from 1)."""
 
     number: int
-    after: bool = False
+    how: How = How.BEFORE
 
     def __str__(self) -> str:
-        return f"{self.number}{'+' if self.after else '-'}"
+        return f"{self.number}{self.how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +54,12 @@ class Trouble:
 class Wire:
     """The thread that all calls of one process pass: counts them, kills, and hands out trouble.
 
-    `troubles` names its calls as (`store.commit`, 2): the second one of this process; number 0 stands for every one.
+    `meanwhile` is what happens while it sleeps. `troubles` names its calls as (`store.commit`, 2): the second one of
+    this process; number 0 stands for every one.
     """
 
     kill: Kill | None = None
+    meanwhile: Callable[[], None] = lambda: None
     troubles: Mapping[tuple[str, int], Trouble] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
@@ -61,14 +72,16 @@ class Wire:
             self.faults.append(f"{name} was called by a process that was killed")
         self.calls.append(name)
         self.seen[name] += 1
-        mine = self.kill is not None and len(self.calls) == self.kill.number
-        if mine and self.kill is not None and not self.kill.after:
+        how = self.kill.how if self.kill is not None and len(self.calls) == self.kill.number else None
+        if how is How.BEFORE:
             self._die(name)
         try:
             return self._do(name, partial(real, *arguments, **named))
         finally:
-            if mine:
+            if how is How.AFTER:
                 self._die(name)
+            elif how is How.ASLEEP:
+                self.meanwhile()
 
     def _do(self, name: str, call: Callable[[], Any]) -> Any:
         trouble = self.troubles.get((name, self.seen[name])) or self.troubles.get((name, 0))
