@@ -1,0 +1,613 @@
+#!/usr/bin/env bash
+# Start the engine's hour on GitHub Actions, follow it to its end, and tell the operator what went wrong.
+#
+#   dispatch.sh [--check | --dry-run | --local] [--slot HOUR] [ENV_FILE]
+#
+#   (nothing)   start the hour by workflow_dispatch and follow the run
+#   --local     run the hour on this machine instead (Actions is down or disabled)
+#   --check     prove settings, token, workflow and Telegram; starts nothing
+#   --dry-run   show what would be sent; contacts nobody
+#
+# ENV_FILE is ~/.config/binance-dispatch/env unless named; README.md lists its settings and every alert.
+# Exit: 0 the hour succeeded - 1 it did not, and an alert says why - 2 bad settings or arguments - 75 an earlier start
+# is still at work. With --local: the engine's own code.
+#
+# Needs bash 5, curl, flock and a POSIX system. Rules it keeps:
+# - A secret reaches curl on standard input only: never an argument, a log line, an alert or a file.
+# - Everything that waits is bounded; all waits of one start together stay below an hour.
+# - A start that was retried may have worked the first time. The slot makes the second run harmless: the engine's lease
+#   lets one win, and the other leaves without trading.
+set -uo pipefail
+umask 077
+export LC_ALL=C TZ=UTC
+
+readonly TRANSIENT=' 000 429 500 502 503 504 '
+readonly FIRST_DELAY_S=5 RETRY_AFTER_MAX_S=300 DISPATCH_BUDGET_S=600
+readonly LOG_BYTES_MAX=262144 ANSWER_BYTES_MAX=1000000 UNSENT_MAX=3000
+readonly LOCAL_LIMIT_S=600 KILL_AFTER_S=15
+
+declare -A setting=(
+    [DISPATCH_REPOSITORY]='' [DISPATCH_WORKFLOW]=main.yml [DISPATCH_REF]=main [DISPATCH_TOKEN]='' [DISPATCH_MODE]=live
+    [DISPATCH_API_URL]=https://api.github.com [DISPATCH_PING_URL]='' [DISPATCH_ENGINE_DIR]='' [DISPATCH_FALLBACK]=none
+    [DISPATCH_STATE_DIR]="${XDG_STATE_HOME:-$HOME/.local/state}/binance-dispatch"
+    [DISPATCH_ATTEMPTS]=5 [DISPATCH_HTTP_TIMEOUT_S]=30 [DISPATCH_POLL_S]=10 [DISPATCH_START_LIMIT_S]=600
+    [DISPATCH_RUN_LIMIT_S]=900 [DISPATCH_HEARTBEAT_LIMIT_S]=7500 [DISPATCH_TIME_SCALE]=1
+    [TG_TOKEN]='' [TG_CHAT_ID]='' [TG_API_URL]=https://api.telegram.org
+)
+declare -A engine=()    # what only the engine reads; exported for --local
+declare -a problems=()  # everything that is wrong with the settings
+action=dispatch slot='' env_file="${XDG_CONFIG_HOME:-$HOME/.config}/binance-dispatch/env"
+state='' work='' child='' run_id='' run_url=''
+status=000 body='' headers=''
+
+# --- the flow ---------------------------------------------------------------------------------------------------------
+
+main() {
+    read_arguments "$@"
+    read_env_file
+    check_settings
+    case $action in
+        dry-run) show_plan; return 0 ;;
+        check) prepare; check_everything; return ;;
+    esac
+    prepare
+    exec {lock}>"$state/lock"
+    if ! flock -n "$lock"; then
+        alert overlap "an earlier start is still at work; this one did nothing"
+        return 75
+    fi
+    tell_unsent
+    watch_heartbeat
+    if [[ $action == local ]]; then
+        run_local
+        return
+    fi
+    if start_run; then
+        follow_run
+    elif [[ ${setting[DISPATCH_FALLBACK]} == local ]]; then
+        log "falling back to this machine"
+        run_local
+    else
+        return 1
+    fi
+}
+
+# Ask GitHub for a run of this hour; sets run_id if the server names it. Alerts and fails where it is not accepted.
+start_run() {
+    local attempt delay=$FIRST_DELAY_S asked began
+    local mode=${setting[DISPATCH_MODE]}
+    local request="{\"ref\":\"${setting[DISPATCH_REF]}\",\"inputs\":{\"slot\":\"$slot\",\"mode\":\"$mode\"},\"return_run_details\":true}"
+    now_ms; began=$REPLY
+    for ((attempt = 1; ; attempt++)); do
+        github POST "actions/workflows/${setting[DISPATCH_WORKFLOW]}/dispatches" "$request"
+        log "dispatch of $slot, attempt $attempt: $(told)"
+        case $status in
+            200 | 204)
+                field workflow_run_id '[0-9]+' && run_id=$REPLY
+                return 0
+                ;;
+        esac
+        if ! transient; then
+            alert refused "GitHub refused the start: HTTP $status: $(meaning)"
+            return 1
+        fi
+        asked_wait && asked=$REPLY || asked=$((delay + RANDOM % (delay / 2 + 1)))
+        ((asked > RETRY_AFTER_MAX_S)) && asked=$RETRY_AFTER_MAX_S
+        elapsed "$began"
+        if ((attempt >= setting[DISPATCH_ATTEMPTS] || REPLY + asked > DISPATCH_BUDGET_S)); then
+            alert unreachable "GitHub did not take the start in $attempt attempts, the last: $(told)"
+            return 1
+        fi
+        pause "$asked"
+        delay=$((delay * 2))
+    done
+}
+
+# Follow the run to its end within the limits; alerts on every end but success.
+follow_run() {
+    local began run_state='' conclusion limit=${setting[DISPATCH_START_LIMIT_S]}
+    now_ms; began=$REPLY
+    while :; do
+        pause "${setting[DISPATCH_POLL_S]}"
+        look_at_run
+        if [[ $status == 200 && -n $run_id ]] && field status '[a-z_]+'; then
+            # The limit for the run itself counts from the moment that it is first seen running.
+            if [[ $REPLY == in_progress && $run_state != in_progress ]]; then
+                limit=${setting[DISPATCH_RUN_LIMIT_S]}
+                now_ms; began=$REPLY; run_state=in_progress
+                continue
+            fi
+            run_state=$REPLY
+            if [[ $run_state == completed ]]; then
+                field conclusion '[a-z_]+' && conclusion=$REPLY || conclusion=unknown
+                end_run "$conclusion"
+                return
+            fi
+        fi
+        elapsed "$began"
+        ((REPLY > limit)) && break
+    done
+    case $run_state in
+        in_progress) alert not_finished "the run is still going after $limit s" ;;
+        '') alert not_started "no run was seen within $limit s, the last answer: $(told)" ;;
+        *) alert not_started "the run is still '$run_state' after $limit s: no runner took it" ;;
+    esac
+    return 1
+}
+
+# Read the run; while its id is not known (204, or an answer without it) look for the newest run named after this hour.
+look_at_run() {
+    if [[ -z $run_id ]]; then
+        github GET "actions/workflows/${setting[DISPATCH_WORKFLOW]}/runs?event=workflow_dispatch&per_page=10"
+        [[ $status == 200 ]] || return
+        local title="\"display_title\"[[:space:]]*:[[:space:]]*\"hour $slot\""
+        [[ $body =~ \"id\"[[:space:]]*:[[:space:]]*([0-9]+)[^{}]*$title ]] || return
+        run_id=${BASH_REMATCH[1]}
+    fi
+    github GET "actions/runs/$run_id"
+    [[ $status == 200 ]] && field html_url 'https://[A-Za-z0-9./_-]+' && run_url=$REPLY
+}
+
+# end_run CONCLUSION: the run has ended.
+end_run() {
+    log "run $run_id ended: $1"
+    case $1 in
+        success) succeeded; return 0 ;;
+        cancelled) alert cancelled "the run was cancelled; nobody knows how far it came: the next hour settles it" ;;
+        timed_out) alert timed_out "the run was stopped by its time limit: the next hour settles what was open" ;;
+        failure)
+            if engine_code; then
+                alert failed "$(exit_meaning "$REPLY")"
+            else
+                alert failed "a step failed and the engine did not say how it ended"
+            fi
+            ;;
+        *) alert failed "the run ended with '$1'" ;;
+    esac
+    return 1
+}
+
+# The engine's exit code, which the workflow says by the one failed step named `engine exit N`.
+engine_code() {
+    local code name='"name"[[:space:]]*:[[:space:]]*"engine exit' bad='"conclusion"[[:space:]]*:[[:space:]]*"failure"'
+    github GET "actions/runs/$run_id/jobs?per_page=100"
+    [[ $status == 200 ]] || return 1
+    for code in 1 2 3 4; do
+        if [[ $body =~ ${name}\ ${code}\"[^{}]*${bad} || $body =~ ${bad}[^{}]*${name}\ ${code}\" ]]; then
+            REPLY=$code
+            return 0
+        fi
+    done
+    return 1
+}
+
+exit_meaning() {
+    case $1 in
+        1) printf 'engine exit 1: an error nobody foresaw (runbook: unexpected)' ;;
+        2) printf 'engine exit 2: the settings are wrong (runbook: settings)' ;;
+        3) printf 'engine exit 3: stopped before trading, nothing was sent (runbook: aborted)' ;;
+        4) printf 'engine exit 4: an order failed or is unknown (runbook: order_failed, order_unknown)' ;;
+        *) printf 'engine exit %s: it was killed; the next hour settles what was open (runbook: exit-codes)' "$1" ;;
+    esac
+}
+
+# Run the hour here, with the engine's own variables of the env file in its environment.
+run_local() {
+    local code=0 late=0 began output=$state/local.out line='' last=''
+    trap 'stop_child TERM' INT TERM
+    (
+        cd "${setting[DISPATCH_ENGINE_DIR]}" || exit 127
+        exec {lock}>&- # a child that outlives us must not hold the lock
+        for name in "${!engine[@]}"; do export "$name=${engine[$name]}"; done
+        exec .venv/bin/python main.py --mode "${setting[DISPATCH_MODE]}" --slot "$slot"
+    ) >"$output" 2>&1 &
+    child=$!
+    now_ms; began=$REPLY
+    while kill -0 "$child" 2>/dev/null; do
+        elapsed "$began"
+        if ((REPLY > LOCAL_LIMIT_S)); then
+            late=1
+            stop_child TERM
+            pause "$KILL_AFTER_S"
+            stop_child KILL
+        fi
+        pause 1
+    done
+    wait "$child" || code=$?
+    while read -r line || [[ -n $line ]]; do [[ -n $line ]] && last=$line; done < <(tail -c 4000 "$output")
+    log "local hour $slot: exit $code: ${last:0:2000}"
+    if ((code == 0)); then
+        succeeded
+    elif ((late)); then
+        alert timed_out "the local hour did not end within $LOCAL_LIMIT_S s and was stopped"
+    else
+        alert failed "local hour, $(exit_meaning "$code")"
+    fi
+    return "$code"
+}
+
+stop_child() {
+    [[ -n $child ]] && kill -"$1" "$child" 2>/dev/null
+}
+
+# --- the dead man's switch --------------------------------------------------------------------------------------------
+
+# Told once when the last success is too long ago, and again when it is over.
+watch_heartbeat() {
+    local age heard told_for=''
+    [[ -s $state/last_success ]] || seconds >"$state/last_success" # a new installation gets its first chance
+    heard=$(<"$state/last_success")
+    [[ $heard =~ ^[0-9]{1,12}$ ]] || heard=0
+    age=$(($(seconds) - heard))
+    [[ -s $state/heartbeat_told ]] && told_for=$(<"$state/heartbeat_told")
+    if ((age > setting[DISPATCH_HEARTBEAT_LIMIT_S])) && [[ $told_for != "$heard" ]]; then
+        alert heartbeat "no hour has succeeded for $((age / 60)) minutes" && printf '%s' "$heard" >"$state/heartbeat_told"
+    fi
+}
+
+succeeded() {
+    seconds >"$state/last_success"
+    if [[ -s $state/heartbeat_told ]]; then
+        alert recovered "an hour has succeeded again" && rm -f "$state/heartbeat_told"
+    fi
+    if [[ -n ${setting[DISPATCH_PING_URL]} ]]; then
+        call GET "${setting[DISPATCH_PING_URL]}" ''
+        log "ping: $(told)"
+    fi
+}
+
+# --- alerts and log ---------------------------------------------------------------------------------------------------
+
+# alert KIND TEXT: tell the operator; what Telegram does not take is kept for the next start.
+alert() {
+    local text="engine dispatch: $1
+${setting[DISPATCH_REPOSITORY]} ${setting[DISPATCH_WORKFLOW]}, hour $slot
+$2"
+    [[ -n $run_url ]] && text+=$'\n'$run_url
+    log "alert $1: $2"
+    send_telegram "$text" && return 0
+    log "alert $1 was NOT delivered; it is kept for the next start"
+    printf 'dispatch.sh: alert not delivered: %s: %s\n' "$1" "$2" >&2
+    [[ -n $state ]] && printf '%s\n' "$text" >>"$state/unsent"
+    return 1
+}
+
+# Deliver what an earlier start could not.
+tell_unsent() {
+    [[ -s $state/unsent ]] || return 0
+    send_telegram "not delivered earlier:"$'\n'"$(tail -c "$UNSENT_MAX" "$state/unsent")" && rm -f "$state/unsent"
+}
+
+# Plain text without markup: nothing in it can be read as markup.
+send_telegram() {
+    local attempt wait_s text
+    redact "$1"; text=$REPLY
+    json_text "$text"; text=$REPLY
+    json_text "${setting[TG_CHAT_ID]}"
+    local request="{\"chat_id\":\"$REPLY\",\"text\":\"$text\",\"link_preview_options\":{\"is_disabled\":true}}"
+    for attempt in 1 2 3; do
+        telegram sendMessage "$request"
+        [[ $status == 200 && $body == *'"ok"'*true* ]] && return 0
+        log "telegram, attempt $attempt: $(told)"
+        [[ $status == 200 ]] || transient || return 1
+        wait_s=$((attempt * 3))
+        field retry_after '[0-9]{1,4}' && wait_s=$((REPLY < 30 ? REPLY : 30))
+        ((attempt < 3)) && pause "$wait_s"
+    done
+    return 1
+}
+
+# One line, without secrets; two files of a quarter of a megabyte at most.
+log() {
+    [[ -n $state ]] || return 0
+    redact "$1"
+    printf '%(%FT%TZ)T %s\n' -1 "${REPLY//[[:cntrl:]]/ }" >>"$state/dispatch.log"
+}
+
+rotate_log() {
+    local size=0
+    [[ -f $state/dispatch.log ]] && size=$(wc -c <"$state/dispatch.log")
+    ((size > LOG_BYTES_MAX)) && mv -f "$state/dispatch.log" "$state/dispatch.log.1"
+    return 0
+}
+
+redact() {
+    REPLY=$1
+    local name
+    for name in DISPATCH_TOKEN TG_TOKEN DISPATCH_PING_URL; do
+        [[ -n ${setting[$name]} ]] && REPLY=${REPLY//"${setting[$name]}"/***}
+    done
+    for name in "${!engine[@]}"; do
+        [[ $name =~ KEY|SECRET|TOKEN && -n ${engine[$name]} ]] && REPLY=${REPLY//"${engine[$name]}"/***}
+    done
+    return 0
+}
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+# github METHOD PATH [BODY]: PATH is below the repository.
+github() {
+    call "$1" "${setting[DISPATCH_API_URL]}/repos/${setting[DISPATCH_REPOSITORY]}${2:+/$2}" "${3:-}" \
+        "Authorization: Bearer ${setting[DISPATCH_TOKEN]}" 'Accept: application/vnd.github+json' \
+        'X-GitHub-Api-Version: 2022-11-28' 'User-Agent: binance-dispatch'
+}
+
+telegram() {
+    call POST "${setting[TG_API_URL]}/bot${setting[TG_TOKEN]}/$1" "$2" 'Content-Type: application/json'
+}
+
+# call METHOD URL BODY HEADER...: one request; sets status (000 = no whole answer), body and headers. Everything that
+# could be secret goes to curl as a configuration on its standard input.
+call() {
+    local method=$1 url=$2 data=$3 config='' header
+    shift 3
+    config_text "$url"; config+="url = \"$REPLY\""$'\n'
+    for header in "$@"; do config_text "$header"; config+="header = \"$REPLY\""$'\n'; done
+    [[ -n $data ]] && { config_text "$data"; config+="data-binary = \"$REPLY\""$'\n'; }
+    : >"$work/body"
+    : >"$work/headers"
+    status=$(printf '%s' "$config" | curl --disable --config - --request "$method" --silent --globoff \
+        --proto =http,https --connect-timeout 10 --max-time "${setting[DISPATCH_HTTP_TIMEOUT_S]}" \
+        --max-filesize "$ANSWER_BYTES_MAX" --output "$work/body" --dump-header "$work/headers" \
+        --write-out '%{http_code}' 2>/dev/null) || status=000
+    { body=$(head -c "$ANSWER_BYTES_MAX" "$work/body"); headers=$(<"$work/headers"); } 2>/dev/null
+    headers=${headers//$'\r'/}
+}
+
+# Is the last answer one that a later try may change? A 403 only where it carries a rate limit.
+transient() {
+    [[ $TRANSIENT == *" $status "* ]] && return 0
+    [[ $status == 403 ]] || return 1
+    header_value retry-after && return 0
+    header_value x-ratelimit-remaining && [[ $REPLY == 0 ]]
+}
+
+# Seconds that the last answer asks us to wait.
+asked_wait() {
+    header_value retry-after && [[ $REPLY =~ ^[0-9]{1,6}$ ]] && return 0
+    header_value x-ratelimit-remaining && [[ $REPLY == 0 ]] || return 1
+    header_value x-ratelimit-reset && [[ $REPLY =~ ^[0-9]{1,12}$ ]] || return 1
+    REPLY=$((REPLY - $(seconds)))
+    ((REPLY < 1)) && REPLY=1
+    return 0
+}
+
+header_value() {
+    local line
+    while read -r line; do
+        if [[ ${line,,} == "$1":* ]]; then
+            REPLY=${line#*:}
+            REPLY=${REPLY# }
+            return 0
+        fi
+    done <<<"$headers"
+    return 1
+}
+
+# field NAME PATTERN: the first value of that name in the JSON answer, if it has that form. A name inside a text cannot
+# match: its quotation marks are escaped there.
+field() {
+    [[ $body =~ \"$1\"[[:space:]]*:[[:space:]]*\"?($2)\"?[[:space:]]*[,}] ]] && REPLY=${BASH_REMATCH[1]}
+}
+
+told() {
+    if [[ $status == 000 ]]; then printf 'no answer'; else printf 'HTTP %s' "$status"; fi
+}
+
+meaning() {
+    case $status in
+        401) printf 'the token is wrong, revoked or expired' ;;
+        403) printf 'the token may not start workflows: it needs the repository permission Actions: write' ;;
+        404) printf 'no such repository or workflow, or the token cannot see it' ;;
+        422) printf 'the workflow is disabled, lacks an input, or the branch does not exist' ;;
+        *) printf 'an answer that GitHub does not document for this call' ;;
+    esac
+}
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+read_arguments() {
+    while (($#)); do
+        case $1 in
+            --check | --dry-run | --local) action=${1#--} ;;
+            --slot) slot=${2:-}; shift ;;
+            -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+            -*) stop "unknown argument: $1; --help lists them" ;;
+            *) env_file=$1 ;;
+        esac
+        shift || break
+    done
+    [[ -n $slot ]] || printf -v slot '%(%Y-%m-%dT%HZ)T' -1
+    [[ $slot =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}Z?$ ]] || stop "--slot: '$slot': write a UTC hour as 2026-11-21T09Z"
+    slot=${slot%Z}Z
+}
+
+stop() {
+    printf 'dispatch.sh: %s\n' "$@" >&2
+    exit 2
+}
+
+# NAME=value lines, never executed. Refused unless it is ours and nobody else can read it.
+read_env_file() {
+    local line number=0 mode
+    ((BASH_VERSINFO[0] >= 5)) || stop "bash $BASH_VERSION is too old: 5 or newer is needed"
+    [[ -f $env_file && ! -L $env_file ]] || stop "$env_file: no such file: copy vps-dispatch.env.example there (install.sh does)"
+    [[ -O $env_file ]] || stop "$env_file: belongs to another user: chown it to the user that runs this"
+    mode=$(ls -ld -- "$env_file")
+    mode=${mode%% *}
+    [[ ${mode%.} == -rw------- ]] || stop "$env_file: mode is $mode: run chmod 600 on it"
+    while IFS= read -r line || [[ -n $line ]]; do
+        ((++number))
+        [[ $line =~ ^[[:space:]]*(#.*)?$ ]] && continue
+        if [[ $line =~ ^([A-Z][A-Z0-9_]*)=(.*)$ ]]; then
+            keep "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+        else
+            problems+=("line $number is not NAME=value")
+        fi
+    done <"$env_file"
+}
+
+keep() {
+    local name=$1 value=$2
+    value=${value%"${value##*[![:space:]]}"}
+    if [[ $value =~ ^\"(.*)\"$ || $value =~ ^\'(.*)\'$ ]]; then value=${BASH_REMATCH[1]}; fi
+    if [[ -v setting[$name] ]]; then
+        [[ -n $value ]] && setting[$name]=$value
+    elif [[ ! $name =~ ^(ENGINE|BINANCE|STRATEGY|BTC|NOTIFY|GLOBAL|GOOGLE)_ ]]; then
+        problems+=("$name: no such setting; README.md lists them")
+        return
+    fi
+    # Telegram's are the engine's too; the DISPATCH_ ones are not.
+    if [[ ! $name =~ ^DISPATCH_ && -n $value ]]; then engine[$name]=$value; fi
+}
+
+# must NAME PATTERN FIX: a value that is never shown where it may be secret.
+must() {
+    [[ ${setting[$1]} =~ ^($2)$ ]] && return
+    local shown="'${setting[$1]}'"
+    [[ -z ${setting[$1]} ]] && shown='not set'
+    [[ $1 =~ TOKEN|CHAT|PING && -n ${setting[$1]} ]] && shown='(hidden)'
+    problems+=("$1: $shown: $3")
+}
+
+check_settings() {
+    local host='https://[A-Za-z0-9.-]+(:[0-9]+)?' test_host='http://127\.0\.0\.1:[0-9]+' name total
+    must DISPATCH_MODE 'live|dry_run|paper' 'live, dry_run or paper'
+    must TG_TOKEN '[0-9]+:[A-Za-z0-9_-]{10,}' "the bot's token, as 123456:ABC..."
+    must TG_CHAT_ID '-?[0-9]{1,20}|@[A-Za-z0-9_]+' 'the id of the chat, or @name'
+    must TG_API_URL "https://api\.telegram\.org|$test_host" "Telegram's own, or loopback for tests"
+    must DISPATCH_PING_URL "|https://[!-~]+|${test_host}[!-~]*" 'an https address, or nothing'
+    must DISPATCH_FALLBACK 'none|local' 'none or local'
+    must DISPATCH_STATE_DIR '/.*' 'an absolute path'
+    if [[ $action == local || ${setting[DISPATCH_FALLBACK]} == local ]]; then
+        must DISPATCH_ENGINE_DIR '/.*' "the engine's checkout, as an absolute path"
+    fi
+    if [[ $action != local ]]; then
+        must DISPATCH_REPOSITORY '[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+' 'write owner/name'
+        must DISPATCH_WORKFLOW '[A-Za-z0-9_.-]+\.ya?ml' "the workflow's file name, as main.yml"
+        must DISPATCH_REF '[A-Za-z0-9_./-]+' 'the branch that holds the workflow'
+        must DISPATCH_TOKEN '[!-~]{20,}' 'a GitHub token with the repository permission Actions: write'
+        must DISPATCH_API_URL "$host(/[A-Za-z0-9/]+)?|$test_host" 'an https address'
+    fi
+    for name in ATTEMPTS HTTP_TIMEOUT_S POLL_S START_LIMIT_S RUN_LIMIT_S HEARTBEAT_LIMIT_S TIME_SCALE; do
+        must "DISPATCH_$name" '[1-9][0-9]{0,5}' 'a whole number above 0'
+    done
+    if ((!${#problems[@]})); then
+        total=$((DISPATCH_BUDGET_S + setting[DISPATCH_START_LIMIT_S] + setting[DISPATCH_RUN_LIMIT_S]))
+        ((total <= 3000)) || problems+=("DISPATCH_START_LIMIT_S + DISPATCH_RUN_LIMIT_S: more than 2400 s would meet the next hour")
+    fi
+    for name in curl flock; do command -v "$name" >/dev/null || problems+=("$name: not installed"); done
+    ((${#problems[@]})) && refuse_settings
+    return 0
+}
+
+# Say all problems; by Telegram too, if its own settings are good and somebody else is the reader.
+refuse_settings() {
+    printf 'dispatch.sh: %s\n' "${problems[@]}" >&2
+    if [[ $action != check && $action != dry-run && ! "${problems[*]}" =~ TG_|STATE_DIR|SCALE|TIMEOUT|curl: ]]; then
+        prepare
+        printf -v REPLY '%s\n' "${problems[@]}"
+        alert settings "the settings of the dispatcher are wrong:"$'\n'"$REPLY"
+    fi
+    exit 2
+}
+
+prepare() {
+    state=${setting[DISPATCH_STATE_DIR]}
+    mkdir -p "$state" || stop "DISPATCH_STATE_DIR: $state cannot be made"
+    work=$(mktemp -d) || stop "no temporary folder"
+    trap 'rm -rf "$work"' EXIT
+    exec {never}<> <(:)
+    rotate_log
+}
+
+# --- --check and --dry-run --------------------------------------------------------------------------------------------
+
+show_plan() {
+    printf 'would POST %s/repos/%s/actions/workflows/%s/dispatches\n' "${setting[DISPATCH_API_URL]}" \
+        "${setting[DISPATCH_REPOSITORY]}" "${setting[DISPATCH_WORKFLOW]}"
+    printf 'ref %s, inputs slot=%s mode=%s\n' "${setting[DISPATCH_REF]}" "$slot" "${setting[DISPATCH_MODE]}"
+    printf 'then follow the run for at most %s s to start and %s s to end; alerts go to Telegram\n' \
+        "${setting[DISPATCH_START_LIMIT_S]}" "${setting[DISPATCH_RUN_LIMIT_S]}"
+}
+
+# verdict NAME FINDING: one line of the table, by the outcome of the command before it; so FINDING may run no command.
+verdict() {
+    if (($? == 0)); then
+        printf 'ok    %-18s %s\n' "$1" "$2"
+    else
+        printf 'FAIL  %-18s %s\n' "$1" "$2"
+        failed=1
+    fi
+}
+
+check_everything() {
+    failed=0
+    local said expiry expires='' soon engine_dir=${setting[DISPATCH_ENGINE_DIR]}
+    github GET ''; said=$(told)
+    [[ $status == 200 ]] || said+=": $(meaning)"
+    [[ $status == 200 ]]; verdict repository "$said"
+    if [[ $status == 200 ]]; then
+        [[ $body =~ \"private\"[[:space:]]*:[[:space:]]*true ]]
+        verdict 'is private' 'a self-hosted runner must never serve a public repository'
+    fi
+    if header_value github-authentication-token-expiration; then
+        expiry=${REPLY:0:10} expires=", expires $expiry"
+        printf -v soon '%(%F)T' $(($(seconds) + 14 * 86400))
+        [[ $expiry > $soon ]]; verdict 'token expiry' "$expiry; renew it 14 days before"
+    fi
+    github GET "actions/workflows/${setting[DISPATCH_WORKFLOW]}"; said=$(told)
+    [[ $status == 200 ]] && field state active; verdict workflow "$said, must be 200 and active"
+    # A branch that cannot exist: GitHub asks for the permission first, so 422 proves it and starts nothing.
+    github POST "actions/workflows/${setting[DISPATCH_WORKFLOW]}/dispatches" '{"ref":"no..such..branch"}'; said=$(told)
+    [[ $status == 422 ]]; verdict 'may start runs' "$said, must be 422 for a branch that does not exist$expires"
+    telegram getMe '{}'; said=$(told)
+    [[ $status == 200 ]]; verdict 'telegram token' "$said"
+    telegram getChat "{\"chat_id\":\"${setting[TG_CHAT_ID]}\"}"; said=$(told)
+    [[ $status == 200 ]]; verdict 'telegram chat' "$said"
+    if [[ -n $engine_dir ]]; then
+        [[ -x $engine_dir/.venv/bin/python && -f $engine_dir/main.py ]]
+        verdict 'local engine' "$engine_dir: main.py and .venv/bin/python (make run ARGS=--help makes it)"
+    fi
+    return "$failed"
+}
+
+# --- small things -----------------------------------------------------------------------------------------------------
+
+# Epoch milliseconds, into REPLY.
+now_ms() {
+    REPLY=$((${EPOCHREALTIME/./} / 1000))
+}
+
+# elapsed SINCE_MS: whole seconds since then, into REPLY, on the clock that DISPATCH_TIME_SCALE runs faster in tests.
+elapsed() {
+    now_ms
+    REPLY=$(((REPLY - $1) * setting[DISPATCH_TIME_SCALE] / 1000))
+}
+
+seconds() {
+    printf '%(%s)T' -1
+}
+
+# pause SECONDS: without a process of its own, and a signal ends it.
+pause() {
+    local ms=$(($1 * 1000 / setting[DISPATCH_TIME_SCALE]))
+    printf -v REPLY '%d.%03d' $((ms / 1000)) $((ms % 1000))
+    read -rt "$REPLY" -u "$never" _
+    return 0
+}
+
+json_text() {
+    REPLY=${1//\\/\\\\}
+    REPLY=${REPLY//\"/\\\"}
+    REPLY=${REPLY//$'\n'/\\n}
+    REPLY=${REPLY//[[:cntrl:]]/ }
+}
+
+config_text() {
+    REPLY=${1//\\/\\\\}
+    REPLY=${REPLY//\"/\\\"}
+    REPLY=${REPLY//[[:cntrl:]]/ }
+}
+
+main "$@"

@@ -1,0 +1,188 @@
+"""The installer in a home of its own, with a stand-in for the `crontab` program; and every script by shellcheck."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.sources import ROOT
+
+FOLDER = ROOT / "ops" / "vps-dispatch"
+CRONTAB = """#!/usr/bin/env bash
+table=$HOME/table
+if [[ $1 == -l ]]; then
+    [[ -f $table ]] || { echo "no crontab for engine" >&2; exit 1; }
+    cat "$table"
+else
+    cat >"$table.new"; mv "$table.new" "$table"; echo written >>"$HOME/writes"
+fi
+"""
+OTHERS = "MAILTO=me\n\n5 4 * * * backup  --all # every night\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A user's home, and a `crontab` that keeps its table in it."""
+
+    home: Path
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        """Run the installer; what it said."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+        done = subprocess.run(
+            ["bash", str(FOLDER / "install.sh"), *arguments],
+            env=kept | {"HOME": str(self.home), "PATH": f"{self.home}/bin:{kept['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    @property
+    def table(self) -> str:
+        """The crontab."""
+        path = self.home / "table"
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def program(self) -> Path:
+        return self.home / ".local/share/binance-dispatch/dispatch.sh"
+
+    @property
+    def env_file(self) -> Path:
+        return self.home / ".config/binance-dispatch/env"
+
+    @property
+    def units(self) -> Path:
+        return self.home / ".config/systemd/user"
+
+    def files(self) -> dict[str, tuple[int, str]]:
+        """Everything in this home, with mode and content."""
+        found = [path for path in sorted(self.home.rglob("*")) if path.is_file()]
+        return {str(path): (path.stat().st_mode & 0o777, path.read_text()) for path in found}
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    program = tmp_path / "bin" / "crontab"
+    program.parent.mkdir()
+    program.write_text(CRONTAB)
+    program.chmod(0o755)
+    return Machine(tmp_path)
+
+
+def test_an_installation_runs_every_hour_and_its_settings_are_private(machine: Machine) -> None:
+    machine("install", "--minute", "07")
+    assert machine.table.splitlines()[-1] == f"7 * * * * '{machine.program}' >/dev/null"
+    assert machine.program.read_text() == (FOLDER / "dispatch.sh").read_text()
+    assert os.access(machine.program, os.X_OK)
+    assert machine.env_file.stat().st_mode & 0o777 == 0o600
+    assert machine.env_file.read_text() == (FOLDER / "vps-dispatch.env.example").read_text()
+
+
+def test_what_is_installed_starts_and_asks_for_its_settings(machine: Machine) -> None:
+    """The example's empty settings are refused one by one, by the installed program at its default place."""
+    machine("install")
+    assert "DISPATCH_REPOSITORY: not set" in machine("--check", code=2)
+
+
+def test_doing_it_again_changes_nothing(machine: Machine) -> None:
+    machine("install")
+    before = machine.files()
+    machine("upgrade")
+    machine("install")
+    assert machine.files() == before
+
+
+def test_the_lines_of_others_in_the_crontab_stay_as_they_are(machine: Machine) -> None:
+    (machine.home / "table").write_text(OTHERS)
+    machine("install")
+    assert machine.table.startswith(OTHERS)
+    assert len(machine.table.splitlines()) == len(OTHERS.splitlines()) + 2
+    machine("uninstall")
+    assert machine.table == OTHERS
+
+
+def test_an_upgrade_replaces_the_script_and_never_the_settings(machine: Machine) -> None:
+    machine("install")
+    machine.env_file.write_text("DISPATCH_REPOSITORY=mine/own\n")
+    machine.program.write_text("an older version")
+    machine("upgrade", "--minute", "9")
+    assert machine.program.read_text() == (FOLDER / "dispatch.sh").read_text()
+    assert machine.env_file.read_text() == "DISPATCH_REPOSITORY=mine/own\n"
+    assert machine.table.count("dispatch.sh") == 1
+    assert machine.table.splitlines()[-1].startswith("9 * * * *")
+
+
+def test_a_dry_run_says_everything_and_does_nothing(machine: Machine) -> None:
+    before = machine.files()
+    said = machine("install", "--dry-run", "--check")
+    assert machine.files() == before
+    for promise in (f"would write {machine.program}", f"would write {machine.env_file}", "would write the crontab"):
+        assert promise in said
+
+
+def test_removal_leaves_settings_and_log(machine: Machine) -> None:
+    machine("install")
+    machine("uninstall", "--dry-run")
+    assert machine.program.exists()
+    machine("uninstall")
+    assert not machine.program.exists()
+    assert machine.env_file.exists()
+    assert "binance-dispatch" not in machine.table
+    machine("uninstall")
+
+
+def test_units_are_written_and_right(machine: Machine) -> None:
+    machine("install", "--systemd", "--no-start", "--minute", "2")
+    service = (machine.units / "binance-dispatch.service").read_text()
+    timer = (machine.units / "binance-dispatch.timer").read_text()
+    assert f'ExecStart="{machine.program}"' in service
+    assert "OnCalendar=*-*-* *:02:00 UTC" in timer
+    assert "@" not in service + timer
+    before = machine.files()
+    machine("upgrade", "--systemd", "--no-start", "--minute", "2")
+    assert machine.files() == before
+    machine("uninstall", "--no-start")
+    assert list(machine.units.iterdir()) == []
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_accepts_the_units(machine: Machine) -> None:
+    machine("install", "--systemd", "--no-start")
+    units = [str(path) for path in machine.units.iterdir()]
+    done = subprocess.run(["systemd-analyze", "verify", "--user", *units], capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stderr.splitlines() if "binance-dispatch" in line]
+    assert complaints == []
+    calendar = subprocess.run(["systemd-analyze", "calendar", "*-*-* *:02:00 UTC"], capture_output=True, check=False)
+    assert calendar.returncode == 0
+
+
+def test_only_one_schedule_is_left(machine: Machine) -> None:
+    machine("install")
+    machine("install", "--systemd", "--no-start")
+    assert "binance-dispatch" not in machine.table
+    machine("install", "--cron", "--no-start")
+    assert list(machine.units.iterdir()) == []
+    assert "binance-dispatch" in machine.table
+
+
+@pytest.mark.parametrize("arguments", [("--minute", "60"), ("--minute", "x"), ("--minute",), ("remove",)])
+def test_wrong_arguments_are_refused_before_anything_is_done(machine: Machine, arguments: tuple[str, ...]) -> None:
+    before = machine.files()
+    assert "install.sh: " in machine(*arguments, code=2)
+    assert machine.files() == before
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed; .ci/run installs it")
+@pytest.mark.parametrize("script", ["ops/vps-dispatch/dispatch.sh", "ops/vps-dispatch/install.sh", ".ci/run"])
+def test_scripts_are_clean_by_shellcheck(script: str) -> None:
+    done = subprocess.run(["shellcheck", str(ROOT / script)], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
