@@ -13,6 +13,7 @@ from decimal import Decimal
 from runtime.domain.alerts import AlertKind
 from runtime.domain.control import Mode
 from runtime.domain.decision import Gate
+from runtime.domain.limits import quiet_hours
 from runtime.domain.money import CASH, ZERO, plain
 from runtime.domain.orders import Intent, Kind, Leg, Refused, Side, Sleeve, Status, Suppressed, client_id
 from runtime.errors import EngineError
@@ -38,6 +39,8 @@ def move_cash(hour: Hour, kind: Kind, amount: Decimal) -> None:
     intent = _recorded_move(hour, kind, amount, product_id)
     stamp_ms = hour.now_ms()
     mode, stop = permitted(hour, stamp_ms)
+    if quiet_hours(stamp_ms) is not None:
+        stop = stop or "Earn is closed from 23:50 to 00:10 UTC"  # the hour began before, its sends took until now
     if mode is Mode.HALT or stop:
         close(hour, [intent.moved(Status.ABSENT, detail=f"not sent: {stop or 'control is halt'}")])
         return

@@ -23,7 +23,14 @@ from runtime.domain.decision import (
     Target,
 )
 from runtime.domain.instruments import sell_lots
-from runtime.domain.limits import Action, Circumstances, standing_gates, symbol_gates, valuation_prices
+from runtime.domain.limits import (
+    Action,
+    Circumstances,
+    quiet_hours,
+    standing_gates,
+    symbol_gates,
+    valuation_prices,
+)
 from runtime.domain.market import Facts, Snapshot, ratio
 from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO, plain
 from runtime.domain.orders import Sleeve
@@ -33,7 +40,7 @@ from runtime.domain.state import State
 from runtime.domain.valuation import Wallet, is_dust, values_of, wallet_of
 from strategies.allocation import btc_base_order, btc_target_ratio, order_caps
 from strategies.btc_dca import PAIR, episode, purchase, trim
-from strategies.earn_buffer import FUEL_PAIR, quiet_hours, refuel
+from strategies.earn_buffer import FUEL_PAIR, refuel
 from strategies.indicators import ahr999, facts_of
 from strategies.loss_limits import Judgement, judge_losses, settled
 from strategies.trend_rotation import Holding, judge, leave, regime, remember, select

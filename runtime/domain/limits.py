@@ -28,6 +28,7 @@ from runtime.domain.market import Facts, Snapshot, exact
 from runtime.domain.money import CASH, ONE, ZERO, plain
 from runtime.domain.orders import Kind, Sleeve
 from runtime.domain.settings import StrategySettings
+from runtime.domain.slots import DAY_MS, MINUTE_MS
 from runtime.domain.state import DayBook, State
 
 
@@ -83,6 +84,7 @@ class Circumstances:
         return any(i.kind is not Kind.ORDER for i in self.state.open_intents)
 
 
+QUIET_MS = 10 * MINUTE_MS
 Condition = tuple[str, Callable[[Circumstances], bool], frozenset[Action]]
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -177,6 +179,14 @@ def _numbers(circumstances: Circumstances, name: str) -> dict[str, str]:
     if name == "unknown_order":
         return {"symbols": " ".join(circumstances.unknown_orders)}
     return {}
+
+
+def quiet_hours(now_ms: int) -> Gate | None:
+    """The gate that stops Earn moves from 23:50 to 00:10 UTC, when Binance settles; None outside."""
+    of_day = now_ms % DAY_MS
+    if QUIET_MS <= of_day < DAY_MS - QUIET_MS:
+        return None
+    return Gate("earn_window", Sleeve.CASH, CASH, {"minute_of_day": str(of_day // MINUTE_MS), "quiet": "23:50-00:10"})
 
 
 def sleeve_return(day: DayBook, value: Decimal) -> Decimal | None:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.domain.decision import Decision
+from runtime.domain.limits import quiet_hours
 from runtime.domain.planning import plan_buys, plan_cash, spot_target
 from runtime.domain.slots import DAY_MS, MINUTE_MS
 from runtime.domain.valuation import Wallet, wallet_of
-from strategies.earn_buffer import quiet_hours, refuel
+from strategies.earn_buffer import refuel
 from tests.support.situations import SETTINGS, Situation, account_of, earn_of, ledger_of, ordinary
 
 D = Decimal
