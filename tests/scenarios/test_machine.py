@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from runtime.adapters.clock import SimulatedClock
 from runtime.adapters.memory import MemoryStore
 from runtime.adapters.simulated.books import Books
-from runtime.adapters.simulated.conditions import FIXTURE, Conditions, Costs, EarnTerms, Effect, Fault, Script
+from runtime.adapters.simulated.conditions import Conditions
 from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.sqlite import SqliteStore
 from runtime.cycle import run_cycle
@@ -41,41 +41,15 @@ from tests.support.hours import WRITES, Killed, Mishap, Place, Upstream
 from tests.support.markets import TableMarket
 from tests.support.restless import restless
 from tests.support.shop import NOW_MS, PRICES
+from tests.support.skies import CALM, FAULTS, PLACES, WEATHER, with_faults
 
 POOLS = (("ETHUSDT", "XRPUSDT"), ("XRPUSDT", "DOGEUSDT"), ("DOGEUSDT", "ETHUSDT"))
-ORDER, REDEEM, SUBSCRIBE = "POST /api/v3/order", "flexible/redeem", "flexible/subscribe"
 LEASE_OVER_S = 431
 CALLS_MAX = 34
 UNWATCHED_MS = 5 * DAY_MS
 
-_LOST = Fault(drop=True)
-_UNANSWERED = Fault(drop=True, effect=Effect.NOW)
-_LATE = Fault(drop=True, effect=Effect.LATER, after_ms=7_000)
-_BROKEN = Fault(status=503, body="<html>", effect=Effect.NOW)
-_DOWN = Fault(status=502, body="<html>")
-_BUSY = Fault(status=429, code=-1003, message="Too many requests", retry_after_s=90)
-_CUT = Fault(cut=True, effect=Effect.NOW)
-_SLOW = Fault(delay_in_ms=6_000)
-_FAULTS = {
-    "lost": _LOST, "unanswered": _UNANSWERED, "late": _LATE, "broken": _BROKEN,
-    "down": _DOWN, "busy": _BUSY, "cut": _CUT, "slow": _SLOW,
-}  # fmt: skip
-_PLACES = (
-    ORDER, "POST /sapi/v1/simple-earn/flexible/redeem", "POST /sapi/v1/simple-earn/flexible/subscribe",
-    "GET /api/v3/order", "GET /api/v3/account", "GET /sapi/v1/simple-earn/flexible/position",
-    "GET /api/v3/allOrders", "GET /api/v3/myTrades", "GET /sapi/v1/simple-earn/flexible/history/redemptionRecord",
-)  # fmt: skip
-_CALM = FIXTURE
-_WEATHER = {
-    "calm": _CALM,
-    "thin": replace(_CALM, costs=Costs(liquidity={"*": Decimal(200)}, fills_max=3)),
-    "earn in an hour": replace(_CALM, earn=EarnTerms(redeem_s=3000, subscribe_s=3000)),
-    "earn never": replace(_CALM, earn=EarnTerms(redeem_s=None, subscribe_s=None)),
-    "earn sold out": replace(_CALM, earn=EarnTerms(sold_out=frozenset({"USDT"}), redeem_closed=frozenset({"USDT"}))),
-}
-
-weathers = st.sampled_from(sorted(_WEATHER))
-faulty = st.tuples(st.sampled_from(_PLACES), st.integers(0, 3), st.sampled_from(sorted(_FAULTS)))
+weathers = st.sampled_from(sorted(WEATHER))
+faulty = st.tuples(st.sampled_from(PLACES), st.integers(0, 3), st.sampled_from(sorted(FAULTS)))
 moments = st.integers(1, CALLS_MAX)
 
 
@@ -100,7 +74,7 @@ class Account(RuleBasedStateMachine):
         self.clock = SimulatedClock(NOW_MS)
         self.market = TableMarket(self.clock, PRICES | {"XRPUSDT": "1.5"})
         books = Books.opened({"USDT": Decimal(10_000), "ETH": Decimal(1)})
-        self.exchange = SimulatedExchange(self.market, self.clock, _CALM, books)
+        self.exchange = SimulatedExchange(self.market, self.clock, CALM, books)
         disk = SqliteStore(self.folder / "state.sqlite", self.clock) if on_disk else None
         self.store = disk or MemoryStore(self.clock, copy=True)
         self.pool = Upstream(*POOLS[0])
@@ -117,21 +91,18 @@ class Account(RuleBasedStateMachine):
     @rule(weather=weathers)
     def hour(self, weather: str) -> None:
         """An hour in this weather."""
-        self._run(self.place.world, _WEATHER[weather])
+        self._run(self.place.world, WEATHER[weather])
 
     @rule(faults=st.lists(faulty, min_size=1, max_size=2))
     def hour_with_faults(self, faults: list[tuple[str, int, str]]) -> None:
         """An hour in which the n-th call of an endpoint (0 = every one) goes wrong."""
-        acts: dict[str, dict[int, Fault]] = {}
-        for endpoint, number, name in faults:
-            acts.setdefault(endpoint, {})[number] = _FAULTS[name]
-        self._run(self.place.world, replace(_CALM, faults=Script(acts)))
+        self._run(self.place.world, with_faults(CALM, faults))
 
     @rule(at=moments, after=st.booleans(), weather=weathers)
     def killed_hour(self, at: int, after: bool, weather: str) -> None:
         """The process dies at its `at`-th call; its lease runs out before anybody comes back."""
         mishap = Mishap(at, hours.die, after=after)
-        self._run(lambda: mishap.around(self.place.world()), _WEATHER[weather])
+        self._run(lambda: mishap.around(self.place.world()), WEATHER[weather])
         self.clock.sleep(LEASE_OVER_S)
 
     @rule(at=moments, after=st.booleans())
@@ -139,7 +110,7 @@ class Account(RuleBasedStateMachine):
         """A second run starts in the middle; at most one of the two does the hour."""
         others: list[Report] = []
         mishap = Mishap(at, lambda _: others.append(self._cycle()), after=after)
-        mine = self._run(lambda: mishap.around(self.place.world()), _CALM)
+        mine = self._run(lambda: mishap.around(self.place.world()), CALM)
         did = [r for r in (mine, *others) if r is not None and r.status is CycleStatus.DONE]
         assert len(did) <= 1, f"two runs did {did[0].slot}"
 
@@ -152,13 +123,13 @@ class Account(RuleBasedStateMachine):
             self._cycle()
 
         mishap = Mishap(at, sleep, after=after)
-        self._run(lambda: mishap.around(self.place.world()), _CALM)
+        self._run(lambda: mishap.around(self.place.world()), CALM)
 
     @rule(at=st.integers(1, 9), after=st.booleans())
     def hour_without_a_write(self, at: int, after: bool) -> None:
         """The store's `at`-th write fails, or succeeds and the answer is lost."""
         mishap = Mishap(at, hours.fail_store, after=after, only=WRITES)
-        self._run(lambda: mishap.around(self.place.world()), _CALM)
+        self._run(lambda: mishap.around(self.place.world()), CALM)
         self.clock.sleep(LEASE_OVER_S)
 
     @precondition(lambda self: self.clock.now_ms() - self.settled_ms < UNWATCHED_MS)
@@ -272,7 +243,7 @@ class Account(RuleBasedStateMachine):
         reports = []
         for _ in range(3):
             self.clock.sleep(3600)
-            reports.append(self._run(self.place.world, _CALM))
+            reports.append(self._run(self.place.world, CALM))
         assert [report.status for report in reports if report][-1:] == [CycleStatus.DONE], reports[-1]
 
     def _cycle(self) -> Report:
@@ -289,7 +260,7 @@ class Account(RuleBasedStateMachine):
             report = run_cycle(self.settings, restless, world())
         except Killed:
             report = None
-        self.exchange.venue.conditions = replace(_CALM, skew_ms=self.skew_ms)
+        self.exchange.venue.conditions = replace(CALM, skew_ms=self.skew_ms)
         self._sent_within(mode, before)
         self._audit(report if self.clock.now_ms() // MINUTE_MS == minute else None)
         return report

@@ -73,7 +73,7 @@ def when_settled(exchange: SimulatedExchange, kept: Records) -> list[str]:
         f"{r.client_id} executed and is not in the ledger" for r in own_orders(exchange) if order_id(r) not in booked
     ]
     faults += [f"intent {intent.id} is open: {intent.status} {intent.detail}" for intent in open_intents(kept)]
-    faults += _unbalanced(exchange, kept.state.ledger)
+    faults += imbalances(exchange, kept.state.ledger)
     return faults
 
 
@@ -134,7 +134,8 @@ def _moved(row: OrderRow) -> dict[str, Decimal]:
     return {asset: amount for asset, amount in moved.items() if amount}
 
 
-def _unbalanced(exchange: SimulatedExchange, ledger: Balances) -> list[str]:
+def imbalances(exchange: SimulatedExchange, ledger: Balances) -> list[str]:
+    """Where the ledger and the exchange differ: spot by asset, Earn, and what is on its way between them."""
     venue = exchange.venue
     spot = {asset: balance.total for asset, balance in venue.books.balances.items()}
     earn = {holding.asset: holding.amount for holding in venue.positions()}

@@ -20,7 +20,7 @@ from runtime.domain.market import Facts
 from runtime.domain.pool import Rung
 from runtime.domain.settings import StrategySettings
 from runtime.errors import StoreUnavailable, Unavailable
-from runtime.ports import Clock, Exchange, MarketData, Receipt, ReportSink, Store, World
+from runtime.ports import Clock, Exchange, MarketData, PoolSource, Receipt, ReportSink, Store, World
 from runtime.wiring import explain
 from tests.support.restless import UNLIMITED
 
@@ -93,7 +93,7 @@ class Place:
     exchange: Venue
     store: Store
     clock: Clock
-    pool: Upstream
+    pool: PoolSource
     inbox: Inbox = field(default_factory=Inbox)
     reports: ReportSink = field(default_factory=Nowhere)
     facts: Facts | None = None
