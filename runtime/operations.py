@@ -75,7 +75,8 @@ def _joined(state: State, symbol: str, new: Position) -> Position:
     old = state.positions.get(symbol)
     if old is None:
         return new
-    held = symbol in state.memory.holdings or symbol == CORE + CASH
+    bought_now = state.day is not None and f"buy:{symbol}" in state.day.done
+    held = symbol in state.memory.holdings or bought_now or symbol == CORE + CASH
     return Position(old.cost + new.cost, old.quantity + new.quantity, old.opened_ms if held else new.opened_ms)
 
 

@@ -6,11 +6,11 @@ entry hours, and what was already done today. What the account held before is wh
 were and stay reserved, USDT and BNB managed. At the end the account is right: where it holds less than was booked,
 somebody else sold, and the position shrinks to what is there.
 
-What no record tells starts anew: the return index with its peak and latch, the accepted pool, a breaker that was
-cooling since an earlier day, adopted coins that were not sold (reserved until adopted again). Where the records are
-vague, the rebuilt state does less: a trim that filled in part counts as every tier, and the tiers of an old episode
-count until 20 calm days clear them. Today's sleeve return is rebuilt with today's trades, so a breaker that tripped
-today trips again. Fees paid in BNB are valued by the hour; what left without a trade today, at the present price.
+What no record tells starts anew: the return index with its peak and latch, the accepted pool, last hour's prices, a
+breaker that was cooling since an earlier day, adopted coins that were not sold (reserved until adopted again). Where
+the records are vague, the rebuilt state does less: a trim that filled in part counts as every tier, and the tiers of an
+old episode count until 20 calm days clear them. Today's sleeve return is rebuilt with today's trades, so a breaker that
+tripped today trips again. Fees paid in BNB are valued by the hour; what left by other hands today, at today's price.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def rebuilt_state(
         earn_rewards={CASH: position.rewards} if position else {},
         intents=(*replay.intents_of_the_slot(), *moves),
     )
-    return fitted_positions(state), (entry,)
+    return replace(fitted_positions(state), prices={}), (entry,)
 
 
 def with_highs(state: State, highs: Mapping[str, Decimal]) -> State:
