@@ -62,6 +62,15 @@ bench: $(DEVELOPMENT) ## run every benchmark of benchmarks/
 	done; \
 	if [ "$$found" = 0 ]; then echo "benchmarks/ holds no bench_*.py"; fi
 
+# What is too long for every run: minutes each, all of it seeded, so that a red one can be run again. SEED=2 is another.
+SEED ?= 1
+
+.PHONY: soak
+soak: $(DEVELOPMENT) ## the long runs: weeks of troubled hours, hundreds of killed processes: make soak SEED=2
+	@$(PYTHON) -m tests.scenarios.soak --hours 720 --seed $(SEED)
+	@$(PYTHON) -m tests.scenarios.soak --hours 720 --seed $(SEED) --strategy restless
+	@$(PYTHON) -m tests.scenarios.processes --kills 500 --seed $(SEED)
+
 # Versions already in the locks stay unless pyproject.toml asks for others; `make lock ARGS=--upgrade` takes the newest.
 LOCK = $(PYTHON) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
