@@ -11,14 +11,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from runtime.config import read_settings
+from runtime.config import read_settings, read_store_settings
 from runtime.domain.control import Mode
 from runtime.domain.ledger import Book
 from runtime.domain.money import parse_decimal, plain
+from runtime.domain.slots import MINUTE_MS
 from runtime.domain.state import State
 from runtime.errors import BadInput, EngineError, SettingsError
 from runtime.operations import adopt, open_intents, set_control, settle_by_hand, start_account
-from runtime.wiring import Wired, wired
+from runtime.ports import Store
+from runtime.wiring import Wired, wired, wired_store
 
 Answer = Mapping[str, object]
 
@@ -68,6 +70,19 @@ def _status(wiring: Wired, given: argparse.Namespace) -> Answer:
     return {"state": "none"} if state is None else _overview(state)
 
 
+def _heartbeat(store: Store, max_age_minutes: int) -> Answer:
+    """The newest hour that ended, by the store's own clock; `EngineError` where that is too long ago."""
+    newest = next(iter(store.cycles(1)), None)
+    if newest is None:
+        raise EngineError("no hour has ended yet: the store holds no cycle document")
+    minutes = (store.load().read_ms - newest.ended_ms) // MINUTE_MS
+    if minutes > max_age_minutes:
+        raise EngineError(
+            f"the last hour that ended is {newest.slot}, {minutes} minutes ago: {max_age_minutes} allowed"
+        )
+    return {"slot": newest.slot, "age_minutes": minutes, "ended_with": newest.exit_code}
+
+
 def _overview(state: State) -> Answer:
     return {
         "slot_done": state.slot_done,
@@ -110,19 +125,28 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--who", default="operator")
         command.add_argument("--why", default="")
     commands.add_parser("status", help="what the state holds")
+    heartbeat = commands.add_parser("heartbeat", help="exit 3 if no hour has ended lately; needs only the store")
+    heartbeat.add_argument("--max-age-minutes", type=int, default=75)
     return parser
+
+
+def _answered(given: argparse.Namespace) -> Answer:
+    if given.command == "heartbeat":
+        with wired_store(read_store_settings()) as store:
+            return _heartbeat(store, given.max_age_minutes)
+    command = COMMANDS[given.command]
+    overrides = {"mode": given.mode, "at": given.at, "market": given.market, **command.overrides}
+    with wired(read_settings(overrides), lambda _: None) as wiring:
+        answer = command.run(wiring, given)
+        held_back = wiring.world.suppressed
+        return {**answer, "suppressed": dict(held_back)} if held_back else answer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 = done, 2 = bad settings or arguments, 3 = refused."""
     given = _parser().parse_args(argv)
-    command = COMMANDS[given.command]
-    overrides = {"mode": given.mode, "at": given.at, "market": given.market, **command.overrides}
     try:
-        with wired(read_settings(overrides), lambda _: None) as wiring:
-            answer, code = dict(command.run(wiring, given)), 0
-            if wiring.world.suppressed:
-                answer["suppressed"] = dict(wiring.world.suppressed)
+        answer, code = _answered(given), 0
     except (SettingsError, BadInput) as error:
         answer, code = {"error": str(error)}, 2
     except EngineError as error:

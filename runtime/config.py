@@ -229,6 +229,18 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     return parse_settings(os.environ, overrides)
 
 
+def read_store_settings() -> Settings:
+    """The settings for looking into the account's store and nothing else: no key and no token is needed.
+
+    As in live mode the store is Firestore unless `ENGINE_STORE` names the local one.
+    """
+    environment = {name: value for name, value in os.environ.items() if value.strip()}
+    settings = parse_settings({"ENGINE_STORE": "firestore"} | environment, {"mode": RunMode.PAPER})
+    if settings.store == "firestore" and not settings.google_project:
+        raise SettingsError(("GOOGLE_CLOUD_PROJECT: not set – name the project that holds Firestore",))
+    return settings
+
+
 def _parameter_field(name: str) -> str | None:
     field = name.removeprefix(PARAMETER_PREFIX).lower()
     return f"strategy.{field}" if name.startswith(PARAMETER_PREFIX) and field in StrategySettings.model_fields else None

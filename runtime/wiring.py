@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
@@ -62,12 +62,12 @@ def wired(settings: Settings, write: Callable[[str], object], clock: Clock | Non
     """The world of `settings`; `write` prints what a paper hour tells, `clock` stands in for this machine's in a real
     mode. Everything opened is closed on leaving.
     """
-    with ExitStack() as closing:
+    with ExitStack() as opened:
         real = settings.mode is not RunMode.PAPER
-        world = _real(settings, clock or SystemClock(), closing) if real else _paper(settings, write)
+        world = _real(settings, clock or SystemClock(), opened) if real else _paper(settings, write)
         if settings.mode is RunMode.DRY_RUN:
             world = _dry(world)
-        closing.callback(world.store.close)
+        opened.callback(world.store.close)
         yield Wired(settings, REGISTRY[settings.profile], world)
 
 
@@ -182,7 +182,7 @@ def _binance_market(settings: Settings, clock: Clock) -> MarketData:
     return BinanceMarket(Connection(clock, hosts=Hosts(market=settings.binance_market)))
 
 
-def _real(settings: Settings, clock: Clock, closing: ExitStack) -> World:
+def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
     home = Path(settings.data_dir) / "live" / settings.account
     # First: its connection is made in the background while Binance's client is imported.
     store, upstream = _store_and_upstream(settings, home, clock)
@@ -196,7 +196,7 @@ def _real(settings: Settings, clock: Clock, closing: ExitStack) -> World:
     hosts = Hosts(settings.binance_api, settings.binance_api, settings.binance_market)
     connection = Connection(clock, Credentials(key, secret), hosts)
     gather = ThreadGather(WORKERS)
-    closing.callback(gather.close)
+    opened.callback(gather.close)
     bot = Bot(token=token, chat_id=settings.telegram_chat or "", base_url=settings.telegram_api)
     return World(
         clock=clock,
@@ -211,6 +211,15 @@ def _real(settings: Settings, clock: Clock, closing: ExitStack) -> World:
         render=_renderer(settings),
         explain=explain,
     )
+
+
+@contextmanager
+def wired_store(settings: Settings) -> Iterator[Store]:
+    """The real account's store alone, for a command that asks the exchange for nothing."""
+    home = Path(settings.data_dir) / "live" / settings.account
+    store, _ = _store_and_upstream(settings, home, SystemClock())
+    with closing(store):
+        yield store
 
 
 def _store_and_upstream(settings: Settings, home: Path, clock: Clock) -> tuple[Store, tuple[PoolSource, ...]]:
