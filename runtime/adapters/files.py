@@ -109,21 +109,23 @@ def pack_tape(lines: Sequence[str]) -> bytes:
     return packed.getvalue()
 
 
-def read_tape(path: Path) -> list[str]:
-    """The lines of a tape, compressed or plain; `Unavailable` if it cannot be read, `BadPayload` if it is damaged."""
-    packed = _read_bytes(path, TAPE_BYTES_MAX)
+def read_tape(path: Path, bytes_max: int = TAPE_BYTES_MAX) -> list[str]:
+    """The lines of a tape, compressed or plain; `Unavailable` if it cannot be read, `BadPayload` if it is damaged or
+    unpacks to more than `bytes_max`.
+    """
+    packed = _read_bytes(path, bytes_max)
     try:
-        text = _unpacked(packed, path).decode() if packed.startswith(_GZIP_MAGIC) else packed.decode()
+        text = _unpacked(packed, path, bytes_max).decode() if packed.startswith(_GZIP_MAGIC) else packed.decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise BadPayload(str(path), str(error), "must be a whole tape as written: UTF-8 lines, plain or gzip") from None
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _unpacked(packed: bytes, path: Path) -> bytes:
+def _unpacked(packed: bytes, path: Path, bytes_max: int) -> bytes:
     unpacker = zlib.decompressobj(wbits=31)
-    data = unpacker.decompress(packed, TAPE_BYTES_MAX + 1)
-    if len(data) > TAPE_BYTES_MAX:
-        raise BadPayload(str(path), f"more than {TAPE_BYTES_MAX} bytes", "is too big for a tape")
+    data = unpacker.decompress(packed, bytes_max + 1)
+    if len(data) > bytes_max:
+        raise BadPayload(str(path), f"more than {bytes_max} bytes", "is too big for a tape")
     if not unpacker.eof or unpacker.unused_data:
         raise EOFError("the file ends before the tape does, or goes on after it")
     return data

@@ -186,13 +186,13 @@ def shrunk(orders: Iterable[PlannedOrder], snapshot: Snapshot, wallet: Wallet, s
     for order in orders:
         budget, price = min(order.budget, left), snapshot.prices.get(order.symbol, order.price)
         held = snapshot.account.total(order.symbol.removesuffix(CASH))
-        lots = buy_lots(snapshot.instruments[order.symbol], budget * settings.spend_ratio, price, held)
+        worth = min(budget * settings.spend_ratio, order.quantity * price)  # a fall may leave it below the filters
+        lots = buy_lots(snapshot.instruments[order.symbol], worth, price, held)
         if budget < settings.buy_min or not lots.parts:
             gates.append(
                 Gate("no_cash", order.sleeve, order.symbol, {"budget": plain(order.budget), "cap": plain(left)})
             )
             continue
-        quantity = min(lots.total, order.quantity)
-        kept.append(PlannedOrder(order.sleeve, order.symbol, order.side, quantity, price, order.reason, budget))
+        kept.append(PlannedOrder(order.sleeve, order.symbol, order.side, lots.total, price, order.reason, budget))
         left -= budget
     return Plan(tuple(kept), gates=tuple(gates))

@@ -123,8 +123,17 @@ def _adapter() -> TypeAdapter[State]:
     return TypeAdapter(State)
 
 
-MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+Migrations = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
+MIGRATIONS: Migrations = {}
 """schema_version → the function that lifts a document from it to the next one."""
+
+
+def migrated(document: Mapping[str, Any], migrations: Migrations, version: int, target: int) -> dict[str, Any]:
+    """The document lifted from its `version` to `target`, one schema at a time."""
+    lifted = dict(document)
+    for step in range(version, target):
+        lifted = migrations[step](lifted)
+    return {**lifted, "schema_version": target}
 
 
 def encode_state(state: State) -> dict[str, Any]:
@@ -145,10 +154,7 @@ def decode_state(document: object) -> State:
         raise StateUnreadable(
             f"state document: schema_version: {version} – is newer than this code ({SCHEMA_VERSION}): update the code"
         )
-    lifted = dict(document)
-    for step in range(version, SCHEMA_VERSION):
-        lifted = MIGRATIONS[step](lifted)
-    lifted["schema_version"] = SCHEMA_VERSION
+    lifted = migrated(document, MIGRATIONS, version, SCHEMA_VERSION)
     try:
         state = _adapter().validate_python({key: lifted[key] for key in lifted if key != "unknown"})
     except ValidationError as error:

@@ -374,6 +374,15 @@ def test_nothing_shrinks_where_everything_arrived() -> None:
     assert shrunk(plan.orders, SNAPSHOT, wallet({"USDT": "10000"}), SETTINGS) == Plan(plan.orders)
 
 
+def test_an_order_that_a_fall_left_below_the_filters_is_not_sent() -> None:
+    """5 ETH at a price that fell to 0.50 are 2.50 USDT, below the 5 that the exchange asks for."""
+    plan = plan_buys(decided(), SNAPSHOT, wallet({"USDT": "10000"}), SETTINGS)
+    fallen = replace(SNAPSHOT, prices={**SNAPSHOT.prices, "ETHUSDT": D("0.50")})
+    few = tuple(replace(order, quantity=D(5)) for order in plan.orders if order.symbol == "ETHUSDT")
+    fitted = shrunk(few, fallen, wallet({"USDT": "10000"}), SETTINGS)
+    assert (fitted.orders, gates(fitted)) == ((), [("no_cash", "ETHUSDT")])
+
+
 def test_first_come_first_served_when_earn_did_not_deliver() -> None:
     """4000 of the 5000: ETH's 3750 whole, SOL from 1250 down to 250; with 3760 SOL's 10 are too few."""
     plan = plan_buys(decided(), SNAPSHOT, wallet({"USDT": "10000"}), SETTINGS)

@@ -14,13 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.domain import state as module
 from runtime.domain.alerts import Alert, Incident, Severity
 from runtime.domain.decision import BreakerMemory, HoldingMemory, Memory
 from runtime.domain.ledger import Balances, Book
 from runtime.domain.orders import Side, Status
 from runtime.domain.pool import AcceptedPool, PoolStatus, Rung
-from runtime.domain.state import SCHEMA_VERSION, DayBook, Dependency, Position, State, decode_state, encode_state
+from runtime.domain.state import (
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    DayBook,
+    Dependency,
+    Position,
+    State,
+    decode_state,
+    encode_state,
+    migrated,
+)
 from runtime.errors import StateUnreadable
 from tests.support.values import a_fill, an_intent, an_order, json_values, texts, values_of
 
@@ -272,19 +281,18 @@ def test_any_leaf_replaced_by_anything_is_read_or_refused_as_unreadable(
 # --- migration ------------------------------------------------------------------------------------------------------
 
 
-def test_an_older_document_is_lifted_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_document_is_lifted_step_by_step() -> None:
     def second(document: dict[str, Any]) -> dict[str, Any]:
         return {**document, "account": document["account"] + "2"}
 
     def third(document: dict[str, Any]) -> dict[str, Any]:
         return {**document, "account": document["account"] + "3"}
 
-    monkeypatch.setattr(module, "SCHEMA_VERSION", 3)
-    monkeypatch.setattr(module, "MIGRATIONS", {1: second, 2: third})
-    state = decode_state(stored(full()))
-    assert (state.account, state.schema_version) == ("main23", 3)
-    assert decode_state(stored(replace(full(), schema_version=2))).account == "main3"
+    document, steps = stored(full()), {1: second, 2: third}
+    assert migrated(document, steps, 1, 3) == {**document, "account": "main23", "schema_version": 3}
+    assert migrated(document, steps, 2, 3)["account"] == "main3"
+    assert migrated(document, steps, 3, 3) == {**document, "schema_version": 3}
 
 
 def test_every_step_from_the_first_schema_has_a_migration() -> None:
-    assert set(module.MIGRATIONS) == set(range(1, SCHEMA_VERSION))
+    assert set(MIGRATIONS) == set(range(1, SCHEMA_VERSION))
