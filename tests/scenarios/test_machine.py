@@ -44,12 +44,13 @@ from tests.support.shop import NOW_MS, PRICES
 from tests.support.skies import CALM, FAULTS, PLACES, WEATHER, with_faults
 
 POOLS = (("ETHUSDT", "XRPUSDT"), ("XRPUSDT", "DOGEUSDT"), ("DOGEUSDT", "ETHUSDT"))
+ORDER = "POST /api/v3/order"
 LEASE_OVER_S = 431
 CALLS_MAX = 34
 UNWATCHED_MS = 5 * DAY_MS
 
 weathers = st.sampled_from(sorted(WEATHER))
-faulty = st.tuples(st.sampled_from(PLACES), st.integers(0, 3), st.sampled_from(sorted(FAULTS)))
+faults = st.sampled_from(sorted(FAULTS))
 moments = st.integers(1, CALLS_MAX)
 
 
@@ -93,10 +94,16 @@ class Account(RuleBasedStateMachine):
         """An hour in this weather."""
         self._run(self.place.world, WEATHER[weather])
 
-    @rule(faults=st.lists(faulty, min_size=1, max_size=2))
-    def hour_with_faults(self, faults: list[tuple[str, int, str]]) -> None:
-        """An hour in which the n-th call of an endpoint (0 = every one) goes wrong."""
-        self._run(self.place.world, with_faults(CALM, faults))
+    @rule(number=st.integers(0, 3), name=faults)
+    def hour_with_a_lost_order(self, number: int, name: str) -> None:
+        """An hour in which the n-th order (0 = every one) goes wrong on its way."""
+        self._run(self.place.world, with_faults(CALM, [(ORDER, number, name)]))
+
+    @rule(place=st.sampled_from(PLACES), number=st.integers(0, 2), name=faults, order=st.booleans())
+    def hour_with_a_fault(self, place: str, number: int, name: str, order: bool) -> None:
+        """An hour in which the n-th call of an endpoint goes wrong, and perhaps the first order is lost as well."""
+        lost = [(ORDER, 1, "unanswered")] if order else []
+        self._run(self.place.world, with_faults(CALM, [*lost, (place, number, name)]))
 
     @rule(at=moments, after=st.booleans(), weather=weathers)
     def killed_hour(self, at: int, after: bool, weather: str) -> None:
@@ -131,6 +138,19 @@ class Account(RuleBasedStateMachine):
         mishap = Mishap(at, hours.fail_store, after=after, only=WRITES)
         self._run(lambda: mishap.around(self.place.world()), CALM)
         self.clock.sleep(LEASE_OVER_S)
+
+    @rule(at=moments, mode=st.sampled_from([Mode.HALT, Mode.REDUCE_ONLY]))
+    def switched_hour(self, at: int, mode: Mode) -> None:
+        """The operator turns the switch in the middle of an hour: what is checked after that obeys it."""
+        mishap = Mishap(at, lambda _: self.store.set_control(Control(mode, "operator", self.clock.now_ms())))
+        bought = len(self._bought())
+        self._run(lambda: mishap.around(self.place.world()), CALM)
+        later = mishap.calls[at - 1 :]
+        told = later[later.index("check") :] if "check" in later else []
+        sent = {"send_order", "send_earn"} & set(told)
+        assert mode is not Mode.HALT or not sent, f"{sent} after the switch was read"
+        if mode is Mode.REDUCE_ONLY and told and "send_order" not in mishap.calls[: at + later.index("check")]:
+            assert len(self._bought()) == bought, "bought after the switch was read"
 
     @precondition(lambda self: self.clock.now_ms() - self.settled_ms < UNWATCHED_MS)
     @rule(ahead=st.sampled_from([1, 2, 25]), skew_ms=st.sampled_from([0, 0, 0, 3000, -3000, 7000]))
@@ -320,6 +340,10 @@ class Account(RuleBasedStateMachine):
         self.pending[asset] = "record"
         return True
 
+    def _bought(self) -> list[str]:
+        """Purchases of ours with effect, fuel left out."""
+        return [r.client_id for r in own_orders(self.exchange) if r.side is Side.BUY and r.symbol != "BNBUSDT"]
+
     def _own(self, asset: str) -> Decimal:
         return self.reserved.get(asset, ZERO)
 
@@ -330,4 +354,4 @@ class Account(RuleBasedStateMachine):
 
 
 TestAccount = Account.TestCase
-TestAccount.settings = settings(max_examples=120, stateful_step_count=14)
+TestAccount.settings = settings(max_examples=200, stateful_step_count=14)
