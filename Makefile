@@ -23,6 +23,9 @@ DEVELOPMENT_LOCK := .ci/requirements-dev-lock.txt
 INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes
 COMPILE := $(PYTHON) -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
+SCRIPTS := .ci/run ops/vps-dispatch/dispatch.sh ops/vps-dispatch/install.sh
+
 # More arguments for the command behind a target: make run ARGS=--help, make test ARGS="-k ledger -x"
 ARGS ?=
 WORKERS ?= 2
@@ -40,10 +43,14 @@ test: $(DEVELOPMENT) ## run every test: make test ARGS="-k ledger -x"
 	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
 
 .PHONY: lint
-lint: $(DEVELOPMENT) ## ruff (rules and format) and mypy
+lint: $(DEVELOPMENT) ## ruff (rules and format), mypy, the workflows, the shell scripts
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	@$(VENV)/bin/zizmor --offline --no-progress --quiet $(WORKFLOWS)
+	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); \
+	else echo "shellcheck is not installed: the scripts are not looked at"; fi
 
 .PHONY: format
 format: $(DEVELOPMENT) ## let ruff put the code in form
