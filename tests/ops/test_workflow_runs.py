@@ -1,0 +1,301 @@
+"""The workflows' own scripts, run in order on this machine: the YAML itself is proven, with the engine and without.
+
+`python` on the path makes a virtual environment that notes what pip is asked for and otherwise runs this interpreter.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import telegram_server
+from tests.support.sources import ROOT
+from tests.support.telegram_server import TelegramServer
+from tests.support.workflows import Expressions, Runner, Value, load, steps
+
+PYTHON = f"""#!/usr/bin/env bash
+if [[ "$1 $2" == "-m venv" ]]; then
+    mkdir -p "${{!#}}/bin"; cp "$0" "${{!#}}/bin/python"
+elif [[ "$1 $2" == "-m pip" ]]; then
+    echo "$*" >>"$PIP_NOTES"
+else
+    exec {sys.executable} "$@"
+fi
+"""
+SECRETS: dict[str, Value] = {
+    "secrets.BINANCE_API_KEY": "planted-key",
+    "secrets.BINANCE_API_SECRET": "planted-secret",
+    "secrets.TG_TOKEN": telegram_server.TOKEN,
+    "secrets.TG_CHAT_ID": telegram_server.CHAT,
+}
+PRIVATE: dict[str, Value] = {"github.event.repository.private": True}
+BY_HAND: dict[str, Value] = {"inputs.mode": "dry_run", "inputs.validate_only": False, "inputs.first_run": "refuse"}
+STUB = "import json, os, sys\nprint(json.dumps(sys.argv[1:]))\n"
+EXITS = [f"engine exit {code}" for code in range(1, 5)]
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    """A clean directory that holds what a checkout holds, and a private repository."""
+    work, tools = tmp_path / "work", tmp_path / "tools"
+    tools.mkdir()
+    (tools / "python").write_text(PYTHON)
+    (tools / "python").chmod(0o755)
+    work.mkdir()
+    shutil.copy(ROOT / "requirements-lock.txt", work)
+    notes = {"PIP_NOTES": str(tmp_path / "pip"), "RUNNER_TOOL_CACHE": str(tmp_path / "cache")}
+    return Runner(work, tmp_path / "temporary", PRIVATE | SECRETS | BY_HAND, [tools], notes)
+
+
+def with_engine(runner: Runner) -> None:
+    """The real engine."""
+    for name in ("runtime", "strategies"):
+        shutil.copytree(ROOT / name, runner.work / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "main.py", runner.work)
+
+
+def with_stub(runner: Runner, code: int, then: str = "") -> None:
+    """An engine that notes how it was started and ends with `code`."""
+    line = json.dumps({"error": 'it said "exit_code": 9', "exit_code": code}, sort_keys=True)
+    notes = f"open({str(runner.temporary.parent / 'environment')!r}, 'w').write(json.dumps(dict(os.environ)))\n"
+    (runner.work / "main.py").write_text(f"{STUB}{notes}{then}print({line!r})\nsys.exit({code})\n")
+
+
+def environment(runner: Runner) -> dict[str, str]:
+    """What the stub was given."""
+    found: dict[str, str] = json.loads((runner.temporary.parent / "environment").read_text())
+    return found
+
+
+def outcomes(runner: Runner, *names: str) -> list[str]:
+    return [runner.outcomes[name] for name in names]
+
+
+def summary(runner: Runner) -> str:
+    return (runner.temporary / "summary").read_text()
+
+
+def test_a_paper_hour_runs_from_checkout_to_summary(runner: Runner) -> None:
+    """The real engine, by the steps of main.yml and nothing else."""
+    with_engine(runner)
+    runner.contexts |= {"inputs.mode": "paper"}
+    assert runner.job(load("main.yml"), "hour"), runner.printed
+    assert outcomes(runner, "Sign in to Google Cloud", *EXITS) == ["skipped"] * 5
+    assert runner.contexts["steps.outcome.outputs.exit_code"] == "0"
+    assert "### Engine: exit 0" in summary(runner)
+    assert "<pre>" in summary(runner)
+    assert list(runner.temporary.glob("var/**/reports/*.json"))
+    assert list(runner.temporary.glob("var/**/tapes/*"))
+
+
+def test_wrong_settings_of_the_real_engine_end_as_exit_2(runner: Runner) -> None:
+    """A live hour without its keys, and without a project."""
+    with_engine(runner)
+    runner.contexts |= {"inputs.mode": "live", "secrets.BINANCE_API_KEY": ""}
+    assert not runner.job(load("main.yml"), "hour")
+    assert outcomes(runner, "Run the engine", *EXITS) == ["failure", "skipped", "failure", "skipped", "skipped"]
+    assert "BINANCE_API_KEY: not set" in summary(runner)
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4])
+def test_the_engines_exit_code_is_the_one_failed_step_of_that_name(runner: Runner, code: int) -> None:
+    with_stub(runner, code)
+    assert not runner.job(load("main.yml"), "hour")
+    failed = [name for name in EXITS if runner.outcomes[name] == "failure"]
+    assert failed == [f"engine exit {code}"]
+    assert outcomes(runner, "Keep report and tape") == ["success"]
+
+
+def test_an_engine_that_is_killed_has_no_exit_code(runner: Runner) -> None:
+    with_stub(runner, 0, "sys.stdout.flush(); os.kill(os.getpid(), 9)\n")
+    assert not runner.job(load("main.yml"), "hour")
+    assert runner.contexts["steps.outcome.outputs.exit_code"] == ""
+    assert {runner.outcomes[name] for name in EXITS} == {"skipped"}
+    assert "no word" in summary(runner)
+
+
+def test_an_install_that_fails_runs_no_engine(runner: Runner) -> None:
+    with_stub(runner, 0)
+    (runner.work / "requirements-lock.txt").unlink()
+    assert not runner.job(load("main.yml"), "hour")
+    assert outcomes(runner, "Install", "Run the engine", "Read the exit line") == ["failure", "skipped", "success"]
+
+
+def test_inputs_become_arguments(runner: Runner) -> None:
+    with_stub(runner, 0)
+    slot = "2026-11-21T09Z"
+    runner.contexts |= {"inputs.mode": "live", "inputs.validate_only": True, "inputs.slot": slot}
+    assert runner.job(load("main.yml"), "hour"), runner.printed
+    assert runner.printed["Run the engine"].splitlines()[0] == json.dumps(
+        ["--mode", "live", "--validate-only", "--slot", slot]
+    )
+
+
+def test_hostile_inputs_stay_text(runner: Runner) -> None:
+    with_stub(runner, 0)
+    hostile = "$(touch planted) `touch planted`; touch planted"
+    runner.contexts |= {"inputs.mode": "live", "inputs.slot": hostile, "vars.NOTIFY_LANG": hostile}
+    assert runner.job(load("main.yml"), "hour")
+    assert json.loads(runner.printed["Run the engine"].splitlines()[0])[-1] == hostile
+    assert not (runner.work / "planted").exists()
+
+
+@pytest.mark.parametrize(("asked", "given"), [("refuse", None), ("fresh", "fresh"), ("rebuild", "rebuild")])
+def test_a_first_run_is_handed_to_the_engine(runner: Runner, asked: str, given: str | None) -> None:
+    with_stub(runner, 0)
+    runner.contexts |= {"inputs.first_run": asked}
+    assert runner.job(load("main.yml"), "hour")
+    assert environment(runner).get("ENGINE_FIRST_RUN") == given
+
+
+def test_secrets_and_variables_reach_the_engine(runner: Runner) -> None:
+    with_stub(runner, 0)
+    runner.contexts |= {"vars.ENGINE_ACCOUNT": "second", "vars.STRATEGY_ARTIFACT_MAX_AGE_DAYS": "30"}
+    assert runner.job(load("main.yml"), "hour")
+    given = environment(runner)
+    assert given["BINANCE_API_SECRET"] == "planted-secret"
+    assert given["TG_CHAT_ID"] == telegram_server.CHAT
+    assert (given["ENGINE_ACCOUNT"], given["STRATEGY_ARTIFACT_MAX_AGE_DAYS"]) == ("second", "30")
+
+
+def test_further_settings_come_from_one_variable(runner: Runner) -> None:
+    with_stub(runner, 0)
+    runner.contexts["vars.ENGINE_SETTINGS"] = (
+        "# mine\r\n\r\nSTRATEGY_PARAM_TOP_N=3\r\nSTRATEGY_PARAM_DCA_BANDS=[[0.45,5],[0.8,2]]\n"
+    )
+    assert runner.job(load("main.yml"), "hour")
+    given = environment(runner)
+    assert given["STRATEGY_PARAM_TOP_N"] == "3"
+    assert given["STRATEGY_PARAM_DCA_BANDS"] == "[[0.45,5],[0.8,2]]"
+
+
+@pytest.mark.parametrize("line", ["PATH=/planted", "BINANCE_API_KEY=planted-word", "LD_PRELOAD=/x.so", "rubbish"])
+def test_a_line_that_is_no_setting_stops_the_hour(runner: Runner, line: str) -> None:
+    with_stub(runner, 0)
+    runner.contexts["vars.ENGINE_SETTINGS"] = line
+    assert not runner.job(load("main.yml"), "hour")
+    assert "is not a setting of the engine" in runner.printed["Run the engine"]
+    assert "planted-word" not in runner.printed["Run the engine"]
+
+
+@pytest.mark.parametrize(("allowed", "shown"), [("", False), ("true", True)])
+def test_a_public_repository_shows_no_figures_unless_told_to(runner: Runner, allowed: str, shown: bool) -> None:
+    with_stub(runner, 0, "print('equity 12345')\n")
+    runner.contexts |= {"github.event.repository.private": False, "vars.PUBLISH_REPORTS": allowed}
+    assert runner.job(load("main.yml"), "hour")
+    assert ("12345" in runner.printed["Run the engine"]) is shown
+    assert ("12345" in summary(runner)) is shown
+    assert outcomes(runner, "Keep report and tape") == ["success" if shown else "skipped"]
+
+
+def test_markup_in_a_report_is_shown_as_text(runner: Runner) -> None:
+    with_stub(runner, 0, "print('</pre><b> & x')\n")
+    assert runner.job(load("main.yml"), "hour")
+    assert "&lt;/pre>&lt;b> &amp; x" in summary(runner)
+
+
+def test_packages_are_installed_once_for_each_lock(runner: Runner) -> None:
+    with_stub(runner, 0)
+    notes = Path(runner.extra["PIP_NOTES"])
+    for lock, installs in (("a==1\n", 1), ("a==1\n", 1), ("a==2\n", 2)):
+        (runner.work / "requirements-lock.txt").write_text(lock)
+        assert runner.job(load("main.yml"), "hour"), runner.printed
+        assert len(notes.read_text().splitlines()) == installs
+    assert "--require-hashes -r requirements-lock.txt" in notes.read_text()
+    assert len(list(Path(runner.extra["RUNNER_TOOL_CACHE"]).glob("engine-venv/*"))) == 1
+
+
+def test_a_cancelled_run_signals_the_engine_itself(runner: Runner) -> None:
+    """The runner signals the step's first process, which therefore must have become the engine."""
+    ready, got = runner.work / "ready", runner.work / "got"
+    with_stub(
+        runner,
+        0,
+        "import pathlib, signal, time\n"
+        f"signal.signal(signal.SIGINT, lambda *_: (pathlib.Path({str(got)!r}).touch(), sys.exit(3)))\n"
+        f"pathlib.Path({str(ready)!r}).touch()\nwhile True: time.sleep(0.05)\n",
+    )
+    runner.temporary.mkdir()
+    step = next(step for place, step in steps(load("main.yml")) if place == "hour/Run the engine")
+    python: dict[str, Value] = {"steps.install.outputs.python": sys.executable}
+    given = runner.environment(step, Expressions(runner.contexts | python))
+    command = runner.command(step)
+    with subprocess.Popen(command, cwd=runner.work, env=given, stdout=subprocess.DEVNULL) as process:
+        while not ready.exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 3
+    assert got.exists()
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "speaks"),
+    [
+        ("success", "0", False),
+        ("failure", "3", False),
+        ("failure", "4", False),
+        ("failure", "1", True),
+        ("failure", "2", True),
+        ("failure", "0", True),
+        ("failure", "", True),
+        ("cancelled", "", True),
+        ("skipped", "", True),
+    ],
+)
+def test_the_last_job_speaks_where_the_engine_could_not(runner: Runner, result: str, code: str, speaks: bool) -> None:
+    expressions = Expressions({"needs.hour.result": result, "needs.hour.outputs.exit_code": code})
+    assert expressions.holds(load("main.yml")["jobs"]["tell"]["if"]) is speaks
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "says"),
+    [
+        ("failure", "", "ended with 'failure'; the engine said nothing"),
+        ("failure", "1", "the engine said exit 1"),
+        ("skipped", "", "this repository is public"),
+    ],
+)
+def test_what_the_last_job_says(runner: Runner, result: str, code: str, says: str) -> None:
+    """One message that Telegram takes, and a run that has failed where the hour was refused."""
+    with telegram_server.serving() as telegram:
+        runner.extra = {"TG_API_URL": telegram.url}
+        runner.contexts |= {"needs.hour.result": result, "needs.hour.outputs.exit_code": code}
+        assert runner.job(load("main.yml"), "tell") is (result != "skipped")
+        assert says in only_message(telegram)
+        assert telegram_server.TOKEN not in "".join(runner.printed.values())
+
+
+def only_message(telegram: TelegramServer) -> str:
+    (message,) = telegram.messages
+    return str(message["seen"])
+
+
+@pytest.mark.parametrize(("code", "said"), [(3, "no sign of life. .exit_code.: 3"), (1, "could not be read"), (0, "")])
+def test_the_watchdog_tells_an_old_heartbeat_and_its_own_failure(runner: Runner, code: int, said: str) -> None:
+    program = runner.work / "runtime"
+    program.mkdir()
+    answer = 'print(\'{"exit_code": 3, "error": "94 minutes ago"}\')\n' if code == 3 else ""
+    (program / "__main__.py").write_text(
+        f"import sys\nassert sys.argv[1:] == ['heartbeat', '--max-age-minutes', '75']\n{answer}sys.exit({code})\n"
+    )
+    with telegram_server.serving() as telegram:
+        runner.extra = {**runner.extra, "TG_API_URL": telegram.url}
+        assert runner.job(load("watchdog.yml"), "look") is (code == 0)
+        if code:
+            assert re.search(said.replace(".exit", " ?exit").replace("code.", "code"), only_message(telegram))
+        else:
+            assert telegram.messages == []
+
+
+def test_the_name_of_a_run_is_what_the_dispatcher_looks_for() -> None:
+    name = load("main.yml")["run-name"]
+    inputs: dict[str, Value] = {"inputs.slot": "2026-11-21T09Z", "inputs.validate_only": False}
+    assert Expressions(inputs).text(name) == "hour 2026-11-21T09Z"
+    assert Expressions({"inputs.validate_only": True}).text(name) == "hour now (validate only)"
