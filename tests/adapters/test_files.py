@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import resource
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from runtime.adapters import files
 from runtime.adapters.files import (
+    NUMBERS_MAX,
     POOL_BYTES_MAX,
     FilePoolSource,
     FolderReportSink,
@@ -114,7 +116,7 @@ def test_reading_a_folder_leaves_no_descriptor_open(tmp_path: Path) -> None:
         ("null", "'a NoneType' – must be one JSON object"),
         ('{"a": NaN}', "NaN is not a finite number"),
         ('{"a": 1e999}', "1e999 is not a finite number"),
-        ('{"a": 1, "b": {"c": 1, "c": 2}}', "'c' is given twice"),
+        ('{"a": 1, "b": {"x": 0, "c": 1, "c": 2}}', "'c' is given twice"),
         ('{"a": "\\ud800"}', "must be one JSON object in UTF-8"),
         (b'{"a": "\xff"}', "must be one JSON object in UTF-8"),
         ('{"a": ' + "1" * 5000 + "}", "must be one JSON object in UTF-8"),
@@ -128,6 +130,22 @@ def test_a_file_that_is_no_pool_is_refused_by_its_fault(tmp_path: Path, content:
         source(written(tmp_path, content)).read()
     assert str(tmp_path / "pool.json") in str(caught.value)
     assert text in str(caught.value)
+
+
+def test_a_file_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
+    assert source(written(tmp_path, "{" + " " * (POOL_BYTES_MAX - 2) + "}")).read() == {}
+
+
+def test_a_source_with_a_name_is_called_by_it_in_every_error(tmp_path: Path) -> None:
+    """So that reports read alike on every machine; without a name the path has to do."""
+    named = FilePoolSource(Rung.LOCAL_FILE, tmp_path / "pool.json", "the repository's artifact")
+    assert (named.where, source(tmp_path / "x").where) == ("the repository's artifact", str(tmp_path / "x"))
+    for content in (None, "[]", "{", "{" + " " * POOL_BYTES_MAX + "}"):
+        if content is not None:
+            written(tmp_path, content)
+        with pytest.raises((Unavailable, BadPayload), match=r"^the repository's artifact") as caught:
+            named.read()
+        assert str(tmp_path) not in str(caught.value)
 
 
 @given(st.binary(max_size=40) | st.text(alphabet='{}[]",:01eE.-\\u \n', max_size=40).map(str.encode))
@@ -196,6 +214,43 @@ def test_the_main_file_is_the_last_to_appear(tmp_path: Path) -> None:
         FolderReportSink(tmp_path).write_report(SLOT, REPORT, "short")
     assert (tmp_path / "reports" / f"{SLOT}.txt").read_bytes() == b"short"
     assert not (tmp_path / "reports" / f"{SLOT}.json").exists()
+
+
+def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut leaves the whole file or none: contents first, then the name, then the folder that holds the name."""
+    steps: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def flushed(descriptor: int) -> None:
+        folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        steps.append("folder" if folder else f"{os.fstat(descriptor).st_size} bytes")
+        fsync(descriptor)
+
+    def named(path: Path, target: Path) -> Path:
+        steps.append(target.suffix)
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "rename", named)
+    FolderReportSink(tmp_path).write_report(SLOT, {"a": 1}, "text")
+    assert steps == ["4 bytes", ".txt", "8 bytes", ".json", "folder"]
+
+
+def test_writing_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    before = len([*Path("/dev/fd").iterdir()])
+    for _ in range(5):
+        FolderReportSink(tmp_path).write_report(SLOT, REPORT, "")
+    assert len([*Path("/dev/fd").iterdir()]) == before
+
+
+def test_an_hour_has_only_so_many_reports(tmp_path: Path) -> None:
+    sink = FolderReportSink(tmp_path / "new" / "deep")
+    folder = Path(sink.write_report(SLOT, REPORT, "")).parent
+    for number in range(2, NUMBERS_MAX):
+        (folder / f"{SLOT}-{number}.json").touch()
+    assert Path(sink.write_report(SLOT, REPORT, "")).stem == f"{SLOT}-{NUMBERS_MAX}"
+    with pytest.raises(Unavailable, match=f"report folder: .*: {NUMBERS_MAX} reports of {SLOT} exist already"):
+        sink.write_report(SLOT, REPORT, "")
 
 
 def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
@@ -306,6 +361,7 @@ def test_a_tape_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
     path.write_bytes(pack_tape(["x" * 1000]))
     with pytest.raises(BadPayload, match="is too big for a tape"):
         read_tape(path, bytes_max=1000)
+    assert read_tape(path, bytes_max=1001) == ["x" * 1000]
 
 
 def test_a_tape_that_is_not_there_is_unavailable(tmp_path: Path) -> None:

@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.domain.orders import CLIENT_ID, LIFECYCLE, Leg, Order, Side, Sleeve, Status, client_id, id_prefix
+from runtime.domain.orders import (
+    CLIENT_ID,
+    LIFECYCLE,
+    Leg,
+    Order,
+    OwnId,
+    Side,
+    Sleeve,
+    Status,
+    client_id,
+    id_prefix,
+    read_client_id,
+)
 from runtime.errors import EngineError
 from tests.support.values import a_fill, an_intent, an_order
 
@@ -70,6 +82,23 @@ def test_each_argument_alone_changes_the_id(args: tuple[str, str, Leg, int], dat
         )
     )
     assert client_id(*changed) != client_id(*args)
+
+
+@given(asked)
+def test_an_id_of_ours_says_what_it_is_for(args: tuple[str, str, Leg, int]) -> None:
+    account, slot, leg, attempt = args
+    assert read_client_id(account, client_id(*args)) == OwnId(slot, leg.sleeve, leg.side, attempt)
+
+
+@given(st.text(max_size=40) | st.text(max_size=30).map(lambda text: id_prefix("main") + text))
+def test_any_other_id_says_nothing(text: str) -> None:
+    """Manual orders, other programs' orders, and ids that only begin like ours."""
+    assert read_client_id("main", text) is None
+
+
+@given(asked)
+def test_another_accounts_id_is_not_ours(args: tuple[str, str, Leg, int]) -> None:
+    assert read_client_id("elsewhere", client_id(*args)) is None
 
 
 def test_sleeves_and_sides_are_told_apart_by_their_first_letters() -> None:
