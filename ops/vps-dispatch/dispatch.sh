@@ -84,6 +84,7 @@ start_run() {
         case $status in
             200 | 204)
                 field workflow_run_id '[0-9]+' && run_id=$REPLY
+                watch_token
                 return 0
                 ;;
         esac
@@ -110,6 +111,7 @@ follow_run() {
     while :; do
         pause "${setting[DISPATCH_POLL_S]}"
         look_at_run
+        if [[ $status != 200 ]] && asked_wait; then pause "$((REPLY < RETRY_AFTER_MAX_S ? REPLY : RETRY_AFTER_MAX_S))"; fi
         if [[ $status == 200 && -n $run_id ]] && field status '[a-z_]+'; then
             # The limit for the run itself counts from the moment that it is first seen running.
             if [[ $REPLY == in_progress && $run_state != in_progress ]]; then
@@ -242,6 +244,20 @@ watch_heartbeat() {
     [[ -s $state/heartbeat_told ]] && told_for=$(<"$state/heartbeat_told")
     if ((age > setting[DISPATCH_HEARTBEAT_LIMIT_S])) && [[ $told_for != "$heard" ]]; then
         alert heartbeat "no hour has succeeded for $((age / 60)) minutes" && printf '%s' "$heard" >"$state/heartbeat_told"
+    fi
+}
+
+# GitHub names the token's last day with every answer; told once a day from a week before.
+watch_token() {
+    local expiry today soon told_on=''
+    header_value github-authentication-token-expiration || return 0
+    expiry=${REPLY:0:10}
+    printf -v today '%(%F)T' -1
+    printf -v soon '%(%F)T' $(($(seconds) + 7 * 86400))
+    [[ -s $state/token_told ]] && told_on=$(<"$state/token_told")
+    if [[ ! $expiry > $soon && $told_on != "$today" ]]; then
+        alert token "the GitHub token expires on $expiry: make a new one and put it into the env file" &&
+            printf '%s' "$today" >"$state/token_told"
     fi
 }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime
+import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,15 @@ def test_trouble_that_may_pass_is_tried_again(dispatch: Dispatcher, github: GitH
     github.dispatch(trouble, trouble, github.accepted())
     ended = dispatch()
     assert (ended.code, ended.kinds, len(github.sent())) == (0, [], 3)
+
+
+def test_where_nobody_listens_it_is_told_after_all_tries(dispatch: Dispatcher) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        dispatch.settings["DISPATCH_API_URL"] = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        ended = dispatch()
+    assert (ended.code, ended.kinds) == (1, ["unreachable"])
+    assert "the last: no answer" in ended.alerts[0]
 
 
 def test_a_server_that_hangs_is_left_and_asked_again(dispatch: Dispatcher, github: GitHub) -> None:
@@ -156,6 +166,13 @@ def test_trouble_while_following_is_no_failure_of_the_run(dispatch: Dispatcher, 
     assert (ended.code, ended.kinds) == (0, [])
 
 
+def test_a_rate_limit_while_following_is_kept(dispatch: Dispatcher, github: GitHub) -> None:
+    github.run(Reply(429, "", {"Retry-After": "90"}), DONE)
+    assert dispatch().code == 0
+    first, second = (at for endpoint, at in github.arrived if endpoint == github_server.RUN)
+    assert second - first >= 100 / SCALE
+
+
 @pytest.mark.parametrize(
     ("conclusion", "kind"),
     [
@@ -222,6 +239,21 @@ def test_a_heartbeat_that_is_too_old_is_told_once_and_so_is_its_return(dispatch:
     github.run(DONE)
     assert dispatch().kinds == ["heartbeat", "cancelled", "cancelled", "recovered"]
     assert dispatch().kinds[4:] == []
+
+
+@pytest.mark.parametrize(("days", "kinds"), [(1, ["token"]), (6, ["token"]), (30, [])])
+def test_a_token_that_expires_soon_is_told_once_a_day(
+    dispatch: Dispatcher, github: GitHub, days: int, kinds: list[str]
+) -> None:
+    expiry = datetime.now(UTC) + timedelta(days=days)
+    header = {"GitHub-Authentication-Token-Expiration": expiry.strftime("%Y-%m-%d %H:%M:%S UTC")}
+    github.dispatch(Reply(204, "", header))
+    github.on(RUNS, github.listed(TITLE))
+    assert dispatch().kinds == kinds
+    assert dispatch().kinds == kinds
+    if kinds:
+        (dispatch.state / "token_told").write_text("2026-11-20")
+        assert dispatch().kinds == kinds * 2
 
 
 def test_an_alert_that_telegram_does_not_take_is_told_by_the_next_start(
