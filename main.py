@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from runtime.command import arguments, bad_settings, shown, unexpected
+from runtime.command import arguments, bad_settings, shown, tell_unexpected, unexpected
 from runtime.config import read_settings
 from runtime.cycle import run_cycle
 from runtime.doctor import examine
@@ -21,7 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         with wired(settings, given.write) as wiring:
             if settings.validate_only:
                 return examine(wiring.settings, wiring.world, given)
-            return shown(run_cycle(wiring.settings, wiring.strategy, wiring.world), given, settings.language)
+            try:
+                report = run_cycle(wiring.settings, wiring.strategy, wiring.world)
+            except Exception as error:  # told here, while there is a messenger; the exit line follows below
+                tell_unexpected(wiring.world, error)
+                raise
+            return shown(report, given, settings.language)
     except SettingsError as error:
         return bad_settings(error, given)
     except Exception as error:  # the last line of defence: an hour must always end with its exit line

@@ -18,7 +18,7 @@ from runtime.domain.money import parse_decimal, plain
 from runtime.domain.slots import MINUTE_MS
 from runtime.domain.state import State
 from runtime.errors import BadInput, EngineError, SettingsError
-from runtime.operations import adopt, open_intents, set_control, settle_by_hand, start_account
+from runtime.operations import accept_drift, adopt, open_intents, set_control, settle_by_hand, start_account
 from runtime.ports import Store
 from runtime.wiring import Wired, wired, wired_store
 
@@ -64,6 +64,13 @@ def _orders(wiring: Wired, given: argparse.Namespace) -> Answer:
     return {"open": listed}
 
 
+def _drift(wiring: Wired, given: argparse.Namespace) -> Answer:
+    if given.accept is None:
+        state = wiring.world.store.load().state
+        return {"drift": {} if state is None else {asset: plain(amount) for asset, amount in state.drift.items()}}
+    return _overview(accept_drift(wiring.world, given.accept.upper(), given.who, given.why))
+
+
 def _status(wiring: Wired, given: argparse.Namespace) -> Answer:
     del given
     state = wiring.world.store.load().state
@@ -101,6 +108,7 @@ COMMANDS: Mapping[str, Command] = {
     "adopt": Command(_adopted, {}),
     "control": Command(_controlled, {}),
     "orders": Command(_orders, {}),
+    "drift": Command(_drift, {}),
     "status": Command(_status, {}),
 }
 
@@ -121,7 +129,9 @@ def _parser() -> argparse.ArgumentParser:
     control.add_argument("--minutes", type=int, help="back to run after so many minutes")
     orders = commands.add_parser("orders", help="list open intents, or settle one by hand")
     orders.add_argument("--settle", metavar="ID", help="close it as not placed, after looking at the exchange")
-    for command in (control, orders):
+    drift = commands.add_parser("drift", help="show what no evidence explains, or accept it")
+    drift.add_argument("--accept", metavar="ASSET", help="declare it explained: buys may go on")
+    for command in (control, orders, drift):
         command.add_argument("--who", default="operator")
         command.add_argument("--why", default="")
     commands.add_parser("status", help="what the state holds")

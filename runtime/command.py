@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from runtime.domain.alerts import AlertKind, new_alert
 from runtime.domain.report import CycleStatus, Report, to_document
 from runtime.domain.report_text import render_text
+from runtime.domain.slots import slot_at
 from runtime.domain.texts import Language
 from runtime.errors import EngineError, SettingsError
+from runtime.ports import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,22 @@ def bad_settings(error: SettingsError, given: Arguments) -> int:
     return 2
 
 
+def tell_unexpected(world: World, error: Exception) -> None:
+    """Tell the operator of an error that nobody expected, by its kind and place alone: its text may hold anything."""
+    facts = {"why": type(error).__name__, "step": _place(error)}
+    world.alerter.deliver([new_alert(AlertKind.UNEXPECTED, slot_at(world.clock.now_ms()), facts)])
+
+
+def _place(error: Exception) -> str:
+    where = traceback.extract_tb(error.__traceback__)
+    return f"{where[-1].name}:{where[-1].lineno}" if where else ""
+
+
 def unexpected(error: Exception, given: Arguments) -> int:
     """Say where an error that nobody expected came from, without its values (exit 1); 3 for one the engine knows."""
     known = isinstance(error, EngineError)
     text = str(error) if known else type(error).__name__
-    where = traceback.extract_tb(error.__traceback__)
-    place = f"{where[-1].name}:{where[-1].lineno}" if where else ""
+    place = _place(error)
     given.write(f"{'Aborted' if known else 'Unexpected error'}: {text} ({place})")
     code, status = (3, CycleStatus.ABORTED) if known else (1, CycleStatus.UNEXPECTED)
     print_line({"exit_code": code, "status": status.value, "error": text, "where": place})

@@ -6,6 +6,7 @@ It ends only when an hour that could have seen it did not.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from runtime.domain.alerts import AlertKind
@@ -89,6 +90,11 @@ def _control(hour: Hour) -> None:
     if hour.control.unreadable:
         why = hour.control.why or "cannot be read"
         hour.lasting(AlertKind.MISCONFIGURED, "control", what="control", why=why, fix=FIX_CONTROL)
+    elif hour.control.when_ms > hour.state.control_ms:
+        control = hour.control
+        mode = control.at(hour.now_ms()).value
+        hour.tell(AlertKind.CONTROL_CHANGED, control=mode, who=control.who or "-", why=control.why or "-")
+        hour.state = replace(hour.state, control_ms=control.when_ms)
 
 
 def _gates(hour: Hour) -> None:

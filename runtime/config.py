@@ -203,7 +203,7 @@ def parse_settings(environment: Mapping[str, str], overrides: Mapping[str, objec
 
 
 def _validated(raw: dict[str, Any]) -> tuple[Settings | None, list[str]]:
-    if raw.get("mode") == RunMode.LIVE:
+    if raw.get("mode") in {RunMode.LIVE, RunMode.DRY_RUN}:  # a dry run reads what the live hour would
         raw.setdefault("store", "firestore")
     if raw.get("mode", RunMode.PAPER) == RunMode.PAPER:
         raw.setdefault("first_run", "fresh")

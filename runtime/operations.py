@@ -80,6 +80,26 @@ def _joined(state: State, symbol: str, new: Position) -> Position:
     return Position(old.cost + new.cost, old.quantity + new.quantity, old.opened_ms if held else new.opened_ms)
 
 
+def accept_drift(world: World, asset: str, who: str, why: str) -> State:
+    """Declare the open drift of an asset explained, on the operator's word: it is booked as outside money, so buys may
+    go on; a coin that arrived stays reserved until it is adopted.
+    """
+    _need_why(why)
+    loaded, state = _loaded(world)
+    amount = state.drift.get(asset)
+    if amount is None:
+        open_ones = ", ".join(sorted(state.drift)) or "none"
+        raise BadInput("asset", asset, f"must be one with open drift: {open_ones}")
+    now_ms = world.market.server_time_ms()
+    moved = transfer(Book.FLOWS, Book.UNEXPLAINED, asset, amount)
+    entry = Entry(f"accepted:{asset}:{now_ms}", slot_at(now_ms), now_ms, "drift_accepted", moved, f"{who}: {why}")
+    after = replace(
+        state, ledger=state.ledger.posted((entry,)), drift={a: d for a, d in state.drift.items() if a != asset}
+    )
+    _write(world, loaded, Changes(after, entries=(entry,), release=True))
+    return after
+
+
 def set_control(world: World, mode: Mode, who: str, why: str, minutes: int | None) -> Control:
     """Set the kill switch; it takes effect at the next send of any hour, running or not."""
     _need_why(why)

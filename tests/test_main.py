@@ -162,6 +162,8 @@ def test_an_error_that_nobody_expected_ends_with_1_and_tells_no_value(engine: En
     run = engine(script=script)
     assert run.code == 1
     assert (run.line["exit_code"], run.line["status"]) == (1, "unexpected")
+    assert "An hour ended early" in run.out
+    assert "KeyError in step broken" in run.out
     assert "hunter2" not in run.out + run.err
 
 

@@ -85,7 +85,8 @@ class State:
     """One account's memory between hours.
 
     `drift` is what no evidence explains yet, by asset; `flows_seen` holds the evidence already booked (id -> epoch ms);
-    `prices` are the last cycle's; `intents` are those of the newest slot and every open one.
+    `prices` are the last cycle's; `intents` are those of the newest slot and every open one; `control_ms` is when the
+    control that was last told was set.
     """
 
     account: str
@@ -110,6 +111,7 @@ class State:
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     outbox: tuple[Alert, ...] = ()
     status_told: str = ""
+    control_ms: int = 0
     unknown: tuple[tuple[tuple[str, ...], Any], ...] = ()
 
     @property

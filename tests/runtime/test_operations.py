@@ -16,7 +16,7 @@ from runtime.domain.orders import Intent, Kind, Side, Sleeve, Status
 from runtime.domain.report import CycleStatus
 from runtime.domain.state import State
 from runtime.errors import Abort, BadInput, LeaseLost
-from runtime.operations import adopt, open_intents, set_control, settle_by_hand
+from runtime.operations import accept_drift, adopt, open_intents, set_control, settle_by_hand
 from tests.support.operators import operators_world, put_state, start
 from tests.support.worlds import ACCOUNT, CLOCK, DOWN, FIRST, Scene, scene
 
@@ -247,3 +247,49 @@ class TestSettleByHand:
         with operators_world(s) as world, pytest.raises(LeaseLost):
             settle_by_hand(world, "bp-lost", "me", "so")
         assert s.store.load() == before
+
+
+class TestAcceptDrift:
+    def test_what_the_operator_explains_stops_buys_no_longer_and_is_no_profit(self) -> None:
+        """An airdrop of USDT that no record shows: it is outside money, and the books still balance."""
+        with scene() as s:
+            s.hour()
+            s.exchange.events.grant(CASH, D(100))
+            stopped = s.next()
+            assert s.state.drift == {CASH: D(100)}
+            assert "drift" in {gate.name for gate in stopped.gates}
+            index = s.state.performance.index
+            with operators_world(s) as world:
+                after = accept_drift(world, CASH, "anna", "airdrop of 15 March")
+            assert after.drift == {}
+            assert after.ledger.of(Book.UNEXPLAINED, CASH) == 0
+            assert after.performance.index == index
+            entry = next(e for e in s.store.entries("2026-03-15") if e.kind == "drift_accepted")
+            assert entry.reference == "anna: airdrop of 15 March"
+            assert "drift" not in {gate.name for gate in s.next().gates}
+            assert s.differences() == {}
+
+    @pytest.mark.parametrize(("asset", "why", "named"), [("ETH", "it is mine", "USDT"), (CASH, " ", "why")])
+    def test_only_open_drift_and_only_with_a_reason(self, asset: str, why: str, named: str) -> None:
+        """The refusal names what is open, or the reason that is missing, and changes nothing."""
+        with scene() as s:
+            s.hour()
+            s.exchange.events.grant(CASH, D(100))
+            s.next()
+            before = s.state
+            with operators_world(s) as world, pytest.raises(BadInput, match=named):
+                accept_drift(world, asset, "anna", why)
+            assert s.state == before
+
+
+def test_a_changed_control_is_told_once_by_the_next_hour() -> None:
+    """Who, what and why; the hour after it says nothing more."""
+    with scene() as s:
+        s.hour()
+        with operators_world(s) as world:
+            set_control(world, Mode.REDUCE_ONLY, "anna", "holidays", None)
+        s.next()
+        told = [alert for alert in s.messenger.taken if alert.kind == "control_changed"]
+        assert [dict(alert.facts) for alert in told] == [{"control": "reduce_only", "who": "anna", "why": "holidays"}]
+        s.next()
+        assert s.messenger.kinds().count("control_changed") == 1
