@@ -145,14 +145,14 @@ class TestOrders:
         assert here.exchange.account().free("USDT") == 10_000
 
     def test_trades_name_the_orders_that_filled_since_a_moment_whosever_they_are(self, way: str) -> None:
-        """An order that expired empty traded nothing; one that filled in parts is named once."""
+        """An order that rests traded nothing; one that filled in parts is named once."""
         with desk(way, Conditions(seed=3, costs=Costs(slippage_bps=D(10), fills_max=5))) as here:
             done(here.send("0.1"))
             here.clock.sleep(1)
             since = here.now_ms
             ours = done(here.send("0.9", client_id="bp-2"))
             manual = here.simulated.events.manual_trade("ETHUSDT", Side.SELL, D("0.3"))
-            here.send("0.00011", client_id="bp-3")
+            here.simulated.events.rest_order(Draft("ETHUSDT", Side.BUY, "resting", D("0.1")), D(2000))
             assert len(ours.fills) > 1
             assert here.exchange.trades_since("ETHUSDT", since) == [ours.order_id, manual.order_id]
             assert here.exchange.trades_since("BTCUSDT", since) == []

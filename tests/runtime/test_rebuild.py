@@ -182,7 +182,7 @@ def test_highs_older_than_any_one_answer_are_found_again() -> None:
         s.exchange.venue.market = s.exchange.venue.orders._market = market
         assert isinstance(s.exchange.send_order(OrderRequest(name, "ETHUSDT", Side.BUY, D(1), bought)), Order)
         first = bought - bought % HOUR_MS
-        highs = [9000.0 if hour == 3 else 2600.0 for hour in range(2500)]
+        highs = [9000.0 if hour == 1400 else 2600.0 for hour in range(2500)]
         candles = [Candle(first + n * HOUR_MS, 2500.0, high, 2400.0, 2500.0, 1.0, None) for n, high in enumerate(highs)]
         market.series["ETHUSDT", "1h"] = candles
         s.clock.sleep(2500 * 3600)

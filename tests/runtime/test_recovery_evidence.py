@@ -137,6 +137,7 @@ def test_after_three_hours_it_is_critical_and_names_the_command() -> None:
         for hours in (1, 3, 4, 5):
             s.messenger.taken.clear()
             s.next(hours - max(told, default=0))
+            assert "recovered" not in s.messenger.kinds()
             told[hours] = [a.severity for a in s.messenger.taken if a.kind == "order_unknown"]
         assert told == {1: [Severity.WARNING], 3: [Severity.CRITICAL], 4: [Severity.CRITICAL], 5: []}
         alert = next(iter(s.state.incidents))
