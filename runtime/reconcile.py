@@ -123,18 +123,45 @@ def _unexplained(hour: Hour) -> list[Entry]:
 def _evidence(hour: Hour, differences: Mapping[str, Decimal]) -> list[Flow]:
     """Records not booked before, since the account was opened and at most `EVIDENCE_DAYS` back, oldest first."""
     since = max(hour.state.initialised_ms, hour.now_ms() - EVIDENCE_DAYS * DAY_MS)
+    coins = sorted((differences.keys() | hour.state.drift.keys()) - {CASH})
     flows: list[Flow] = []
     try:
         flows += hour.world.exchange.flows(since)
-        for asset in sorted((differences.keys() | hour.state.drift.keys()) - {CASH}):
-            if asset + CASH in hour.wave_taken.prices:
-                flows += _manual_trades(hour, asset + CASH, since)
+        flows += _manual_trades(hour, coins, since)
+        if not _money_explained(hour, differences, flows):
+            flows += _manual_trades(hour, sorted(_coins_known(hour) - {*coins}), since)
     except EngineError as error:
         hour.problems["evidence"] = str(error)
+    return _unseen(hour, flows)
+
+
+def _unseen(hour: Hour, flows: Sequence[Flow]) -> list[Flow]:
     return sorted((f for f in flows if f.id not in hour.state.flows_seen), key=lambda f: (f.time_ms, f.id))
 
 
-def _manual_trades(hour: Hour, symbol: str, since: int) -> list[Flow]:
+def _money_explained(hour: Hour, differences: Mapping[str, Decimal], flows: Sequence[Flow]) -> bool:
+    """Whether the records so far cover what USDT and BNB are off by. If not, a manual trade may have moved them in a
+    pair whose coin is not off: its own leg was booked in an hour that could not judge the money, or it was sold again.
+    """
+    for asset in (CASH, FUEL):
+        of_asset = [flow for flow in _unseen(hour, flows) if flow.asset == asset]
+        for gap in (differences.get(asset, ZERO), hour.state.drift.get(asset, ZERO)):
+            if gap and sum((flow.amount for flow in fitting(gap, of_asset)), ZERO) != gap:
+                return False
+    return True
+
+
+def _coins_known(hour: Hour) -> set[str]:
+    """Every coin that the account or the ledger holds, or that an hour had in play."""
+    ledger, played = hour.state.ledger, (symbol.removesuffix(CASH) for symbol in hour.state.prices)
+    return {*hour.account.balances, *ledger.assets(Book.SPOT), *ledger.assets(Book.RESERVED), *played} - {CASH}
+
+
+def _manual_trades(hour: Hour, coins: Sequence[str], since: int) -> list[Flow]:
     exchange, prefix = hour.world.exchange, id_prefix(hour.settings.account)
-    orders = (o for o in exchange.orders_since(symbol, since) if not o.client_id.startswith(prefix) and o.executed_qty)
-    return [flow for order in orders for flow in order_flows(exchange.with_fills(order))]
+    flows: list[Flow] = []
+    for symbol in (coin + CASH for coin in coins if coin + CASH in hour.wave_taken.prices):
+        orders = exchange.orders_since(symbol, since)
+        manual = (order for order in orders if not order.client_id.startswith(prefix) and order.executed_qty)
+        flows += [flow for order in manual for flow in order_flows(exchange.with_fills(order))]
+    return flows
