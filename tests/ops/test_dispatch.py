@@ -158,6 +158,7 @@ def test_a_run_that_never_ends_is_told(dispatch: Dispatcher, github: GitHub) -> 
     github.run(github.state("in_progress"))
     ended = dispatch()
     assert (ended.code, ended.kinds) == (1, ["not_finished"])
+    assert "still going after 60 s" in ended.alerts[0]
 
 
 def test_trouble_while_following_is_no_failure_of_the_run(dispatch: Dispatcher, github: GitHub) -> None:
@@ -321,6 +322,26 @@ def test_an_env_file_of_another_mode_is_refused(dispatch: Dispatcher, github: Gi
     ended = dispatch()
     assert (ended.code, ended.alerts, github.seen) == (2, (), [])
     assert "chmod 600" in ended.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_an_env_file_of_somebody_else_is_refused(dispatch: Dispatcher, github: GitHub) -> None:
+    process = dispatch.start("--dry-run")
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    os.chown(dispatch.env_file, 65534, 65534)
+    done = dispatch.again()
+    assert (done.returncode, github.seen) == (2, [])
+    assert "belongs to another user" in done.stderr
+
+
+def test_an_env_file_that_is_missing_or_a_link_is_refused(dispatch: Dispatcher, github: GitHub) -> None:
+    dispatch.write_settings()
+    dispatch.env_file.rename(dispatch.home / "elsewhere")
+    assert "no such file" in dispatch.again().stderr
+    dispatch.env_file.symlink_to(dispatch.home / "elsewhere")
+    done = dispatch.again()
+    assert (done.returncode, github.seen) == (2, [])
 
 
 def test_the_env_file_is_read_and_never_executed(dispatch: Dispatcher, github: GitHub, tmp_path: Path) -> None:

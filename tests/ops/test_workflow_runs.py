@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import telegram_server
+from tests.support.dispatcher import Dispatcher
+from tests.support.github_server import GitHub
 from tests.support.sources import ROOT
 from tests.support.telegram_server import TelegramServer
 from tests.support.workflows import Expressions, Runner, Value, load, steps
@@ -299,3 +301,13 @@ def test_the_name_of_a_run_is_what_the_dispatcher_looks_for() -> None:
     inputs: dict[str, Value] = {"inputs.slot": "2026-11-21T09Z", "inputs.validate_only": False}
     assert Expressions(inputs).text(name) == "hour 2026-11-21T09Z"
     assert Expressions({"inputs.validate_only": True}).text(name) == "hour now (validate only)"
+
+
+def test_the_workflow_knows_every_input_that_the_dispatcher_sends(dispatch: Dispatcher, github: GitHub) -> None:
+    known = load("main.yml")["on"]["workflow_dispatch"]["inputs"]
+    for mode in known["mode"]["options"]:
+        dispatch.settings["DISPATCH_MODE"] = mode
+        assert dispatch().code == 0
+    sent = [start["inputs"] for start in github.sent()]
+    assert [inputs["mode"] for inputs in sent] == known["mode"]["options"]
+    assert all(set(inputs) <= set(known) for inputs in sent)

@@ -82,9 +82,18 @@ class Dispatcher:
         self.env_file.write_text("\n".join(["# settings", "", *lines]) + "\n")
         self.env_file.chmod(self.mode)
 
+    def again(self) -> subprocess.CompletedProcess[str]:
+        """Run it to its end with the env file as it lies there."""
+        process = self._started()
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start it and do not wait."""
         self.write_settings()
+        return self._started(*arguments)
+
+    def _started(self, *arguments: str) -> subprocess.Popen[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TG_", "DISPATCH_"))}
         return subprocess.Popen(
             ["bash", str(SCRIPT), "--slot", SLOT, *arguments, str(self.env_file)],
