@@ -123,8 +123,18 @@ def delivered(world: World, outbox: tuple[Alert, ...]) -> tuple[Alert, ...]:
 
 def _could_not_write(hour: Hour, error: StoreError) -> Report:
     status = CycleStatus.FAILED_ORDERS if hour.sent else CycleStatus.ABORTED
+    _leave_to_the_holder(hour, error)
     hour.world.alerter.deliver([*hour.alerts, alert_for(hour.slot, error, sent=hour.sent > 0)])
     return full_report(hour, status, f"the hour could not be written down: {error}")
+
+
+def _leave_to_the_holder(hour: Hour, error: EngineError) -> None:
+    """A lease that is lost means that the account is another run's by now, and so is all that there is to tell of it:
+    what this one saw may be that run's own doing, read as a drift.
+    """
+    if isinstance(error, LeaseLost):
+        hour.alerts.clear()
+        hour.state = replace(hour.state, outbox=())
 
 
 def abort(settings: Settings, world: World, slot: str, error: EngineError, hour: Hour | None = None) -> Report:
@@ -154,6 +164,7 @@ def _note_abort(hour: Hour, error: EngineError) -> None:
     """Remember what it says of the exchange, and tell it: once and then at growing intervals while hours end like this
     before they send anything, every time after that.
     """
+    _leave_to_the_holder(hour, error)
     before, alert = hour.state.dependencies, alert_for(hour.slot, error, sent=hour.sent > 0)
     after = after_abort(before, error)
     hour.state = replace(hour.state, dependencies=after)
