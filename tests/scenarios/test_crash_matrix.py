@@ -12,9 +12,14 @@ from random import Random
 
 import pytest
 
+from runtime.adapters.memory import MemoryStore
+from runtime.domain.orders import Kind, Status
 from tests.scenarios.matrix.cases import Case, calls_of, every_kill, every_send, parsed, play, sampled
 from tests.scenarios.matrix.places import places, sqlite_place
-from tests.scenarios.matrix.situations import SITUATIONS
+from tests.scenarios.matrix.ports import How, Kill
+from tests.scenarios.matrix.rig import CLOCK, Rig
+from tests.scenarios.matrix.situations import SITUATIONS, prepared
+from tests.scenarios.matrix.stories import STORIES
 from tests.support.emulator import firestore_emulator
 
 __all__ = ["firestore_emulator"]  # a fixture is known by its import
@@ -58,21 +63,9 @@ def test_the_same_on_firestore(situation: str, request: pytest.FixtureRequest) -
     hold([*kills, *(sampled(random, {situation: count}, ["firestore"]) for _ in range(3))], emulator)
 
 
-@pytest.mark.parametrize(
-    "story",
-    [
-        # a filled order was proved absent: it took effect late, and showed later still
-        "exit sqlite kill=- second=- rerun=now storm=2 weather=order:slow_way_effect_in_10s@1,lag",
-        "redeem sqlite kill=- second=- rerun=lease storm=2 weather=redeem:slow_way_effect_in_10s@1,lag",
-        # what was traded or refused was told by nobody, because the hour died before it told anything
-        "exit sqlite kill=26- second=- rerun=now storm=1 weather=order:no_money@0",
-        "first sqlite kill=46- second=20+ rerun=lease storm=1 weather=slow_earn",
-        # a pause that the exchange asked for was forgotten by the next batch of the same hour
-        "exit sqlite kill=- second=- rerun=now storm=1 weather=order:limit_429@1",
-    ],
-)
-def test_what_once_went_wrong_stays_mended(story: str) -> None:
-    hold([parsed(story)])
+@pytest.mark.parametrize("name", STORIES)
+def test_the_story_of_a_guard_ends_well(name: str) -> None:
+    hold([parsed(STORIES[name])])
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -83,9 +76,21 @@ def test_a_situation_has_the_sends_it_is_named_for(situation: str) -> None:
     assert (orders, moves) == expected[situation]
 
 
+def test_what_is_sent_long_after_its_permit_is_refused_by_the_exchange() -> None:
+    start, store = prepared("exit"), MemoryStore(CLOCK)
+    rig = Rig.at(start.now_ms, start.copied_books(), SITUATIONS["exit"].settings, lambda: store)
+    start.plant(store)
+    ran = rig.hour(Kill(1, How.ASLEEP, "store.check"), meanwhile=lambda: CLOCK.sleep(10))
+    assert ran.report is not None
+    first, *_ = (intent for intent in ran.report.intents if intent.kind is Kind.ORDER)
+    assert (first.status, first.detail[:5]) == (Status.REFUSED, "-1021")
+    assert rig.exchange.find_order(first.symbol, first.id) is None
+
+
 def test_a_story_is_read_back_as_the_case_it_tells() -> None:
     random = Random(SEED)
     cases = [sampled(random, dict.fromkeys(SITUATIONS, 40), ["sqlite", "firestore"]) for _ in range(100)]
+    cases += map(parsed, STORIES.values())
     assert [parsed(str(case)) for case in cases] == cases
 
 

@@ -2,10 +2,10 @@
 
     exit sqlite kill=17+ second=- rerun=lease storm=1 weather=order:answer_lost@1,lag
 
-`kill` and `second` number the calls of the first run and of the next one: it dies before the call (`-`) or after it
-took effect (`+`), or it sleeps there past its lease, while another run does the hour, and then goes on (`~`).
-`rerun` is `now` (at once), `lease` (after the lease of the dead run), or `next` (the next hour). The weather lasts for
-`storm` runs.
+`kill` and `second` number the calls of the first run and of the next one, all of them or those of one name (`17`,
+`store.commit@2`): it dies before the call (`-`) or after it took effect (`+`), or it sleeps there past its lease, while
+another run does the hour, and then goes on (`~`). `rerun` is `now` (at once), `lease` (after the dead run's lease), or
+`next` (the next hour). The weather lasts for `storm` runs.
 """
 
 from __future__ import annotations
@@ -68,7 +68,10 @@ def parsed(story: str) -> Case:
 
 
 def _kill(text: str) -> Kill | None:
-    return None if text == "-" else Kill(int(text[:-1]), How(text[-1]))
+    if text == "-":
+        return None
+    call, _, number = text[:-1].rpartition("@")
+    return Kill(int(number), How(text[-1]), call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,11 @@ def _live(case: Case, rig: Rig, expire: Callable[[], None]) -> None:
     for _ in range(CALM_HOURS_MAX):
         _move_on("next", rig, expire)
         report = rig.hour().report
-        if report is not None and report.exit_code == 0 and not any(i.open for i in report.intents):
+        if (
+            report is not None
+            and not report.exit_code
+            and not any(i.open for i in (*report.intents, *report.recovered))
+        ):
             break
 
 

@@ -25,6 +25,8 @@ STATE_BYTES = 120_000
 NOTHING_SENT = frozenset({CycleStatus.LEASE_HELD, CycleStatus.SLOT_DONE, CycleStatus.ABORTED, CycleStatus.BAD_SETTINGS})
 _STOPPING = ("-1003 ", "0 ")
 """How the detail of such a refusal begins: the code, which is 0 where the answer had none."""
+_HOUR_AT_MOST_MS = 300_000
+"""A run is over by then; what came later was another run's."""
 _FAILED = frozenset({Status.REFUSED, Status.UNKNOWN})
 
 
@@ -57,6 +59,7 @@ def faults(rig: Rig, kept: Kept) -> list[str]:
         *_orders_once(ours),
         *_orders_meant(ours, kept.journal),
         *_orders_booked(ours, kept.entries),
+        *_moves_meant(rig, kept.journal),
         *_ledger(kept),
         *_holdings(rig, kept),
         *_closed(kept),
@@ -91,6 +94,16 @@ def _orders_meant(ours: Sequence[OrderRow], journal: Sequence[Intent]) -> Iterat
             yield f"order {row.client_id} executed {row.executed_qty}, its intent says {said}"
         elif intent.order.executed_qty != row.executed_qty:
             yield f"order {row.client_id}: {intent.order.executed_qty} of {row.executed_qty} known"
+
+
+def _moves_meant(rig: Rig, journal: Sequence[Intent]) -> Iterator[str]:
+    """Every Earn move at the exchange is one of the journal's that are done, and the other way round."""
+    made: Counter[tuple[Kind, Decimal]] = Counter((m.kind, m.amount) for m in rig.exchange.venue.books.moves)
+    done = (i for i in journal if i.kind is not Kind.ORDER and i.status is Status.DONE)
+    meant: Counter[tuple[Kind, Decimal]] = Counter((i.kind, i.quantity) for i in done)
+    for kind, amount in made.keys() | meant.keys():
+        if made[kind, amount] != meant[kind, amount]:
+            yield f"{kind} of {amount}: {made[kind, amount]} at the exchange, {meant[kind, amount]} in the journal"
 
 
 def _orders_booked(ours: Sequence[OrderRow], entries: Sequence[Entry]) -> Iterator[str]:
@@ -178,6 +191,8 @@ def _told(rig: Rig, kept: Kept) -> Iterator[str]:
         if unknown and not any(f":order_unknown:{intent.id}" in name for name in told):
             yield f"{intent.id} was unknown, and no alert tells it"
     excused = sum(1 for ran in rig.history if not _calm(ran))
+    if any(name.endswith(":drift") for name in rig.messenger.delivered):
+        yield "the operator was told of a drift, and nothing drifted"
     for name, count in rig.messenger.delivered.items():
         if count > 1 + excused:
             yield f"alert {name} was delivered {count} times"
@@ -206,15 +221,15 @@ def _run(ran: Ran) -> Iterator[str]:
     yield from _paused(report)
     if report.status is CycleStatus.UNEXPECTED:
         yield f"{report.slot} ended unexpectedly: {report.error}"
-    if report.status is CycleStatus.DONE and report.drift:
+    if report.drift and report.status is not CycleStatus.ABORTED:
         yield f"{report.slot}: unexplained {dict(report.drift)}"
 
 
 def _paused(report: Report) -> Iterator[str]:
     """After a 429 or 418, and after a 401, 403 or 451, the hour sends nothing more."""
-    stopped = ""
+    stopped: Intent | None = None
     for intent in report.intents:
-        if stopped and intent.sent_ms is not None and intent.slot == report.slot:
-            yield f"{intent.id} was sent although {stopped} had been told to wait"
+        if stopped is not None and 0 <= (intent.sent_ms or 0) - (stopped.sent_ms or 0) < _HOUR_AT_MOST_MS:
+            yield f"{intent.id} was sent although {stopped.id} had been told to wait"
         if intent.status is Status.REFUSED and intent.detail.startswith(_STOPPING):
-            stopped = intent.id
+            stopped = intent

@@ -33,13 +33,18 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """What happens at the `number`-th call of the run (from 1)."""
+    """What happens at the `number`-th call of the run (from 1), or at the `number`-th of `call` (`store.commit`)."""
 
     number: int
     how: How = How.BEFORE
+    call: str = ""
 
     def __str__(self) -> str:
-        return f"{self.number}{self.how}"
+        return f"{self.call}@{self.number}{self.how}" if self.call else f"{self.number}{self.how}"
+
+    def at(self, name: str, of_all: int, of_name: int) -> bool:
+        """Whether it is this call: of this name, so many calls into the run, and so many of that name."""
+        return (name, of_name) == (self.call, self.number) if self.call else of_all == self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ class Wire:
             self.faults.append(f"{name} was called by a process that was killed")
         self.calls.append(name)
         self.seen[name] += 1
-        how = self.kill.how if self.kill is not None and len(self.calls) == self.kill.number else None
+        mine = self.kill is not None and self.kill.at(name, len(self.calls), self.seen[name])
+        how = self.kill.how if self.kill is not None and mine else None
         if how is How.BEFORE:
             self._die(name)
         try:

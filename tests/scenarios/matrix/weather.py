@@ -108,6 +108,7 @@ WHOLE: Mapping[str, Conditions] = {
     "many_fills": replace(PAPER, costs=replace(PAPER.costs, fills_max=5)),
     "slow_earn": replace(PAPER, earn=replace(PAPER.earn, redeem_s=40, subscribe_s=40)),
     "earn_next_hour": replace(PAPER, earn=replace(PAPER.earn, redeem_s=3_000, subscribe_s=3_000)),
+    "earn_in_two_hours": replace(PAPER, earn=replace(PAPER.earn, redeem_s=5_000, subscribe_s=5_000)),
     "earn_sold_out": replace(PAPER, earn=replace(PAPER.earn, sold_out=frozenset({"USDT"}))),
     "redeem_closed": replace(PAPER, earn=replace(PAPER.earn, redeem_closed=frozenset({"USDT"}))),
 }
