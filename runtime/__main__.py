@@ -33,6 +33,13 @@ class Command:
     overrides: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class StoreCommand:
+    """One command that opens the account's store and nothing else."""
+
+    run: Callable[[Store, argparse.Namespace], Answer]
+
+
 def _started(wiring: Wired, given: argparse.Namespace) -> Answer:
     del given
     return _overview(start_account(wiring.settings, wiring.world))
@@ -77,15 +84,15 @@ def _status(wiring: Wired, given: argparse.Namespace) -> Answer:
     return {"state": "none"} if state is None else _overview(state)
 
 
-def _heartbeat(store: Store, max_age_minutes: int) -> Answer:
+def _heartbeat(store: Store, given: argparse.Namespace) -> Answer:
     """The newest hour that ended, by the store's own clock; `EngineError` where that is too long ago."""
     newest = next(iter(store.cycles(1)), None)
     if newest is None:
         raise EngineError("no hour has ended yet: the store holds no cycle document")
     minutes = (store.load().read_ms - newest.ended_ms) // MINUTE_MS
-    if minutes > max_age_minutes:
+    if minutes > given.max_age_minutes:
         raise EngineError(
-            f"the last hour that ended is {newest.slot}, {minutes} minutes ago: {max_age_minutes} allowed"
+            f"the last hour that ended is {newest.slot}, {minutes} minutes ago: {given.max_age_minutes} allowed"
         )
     return {"slot": newest.slot, "age_minutes": minutes, "ended_with": newest.exit_code}
 
@@ -102,7 +109,7 @@ def _overview(state: State) -> Answer:
     }
 
 
-COMMANDS: Mapping[str, Command] = {
+COMMANDS: Mapping[str, Command | StoreCommand] = {
     "init": Command(_started, {"first_run": "fresh"}),
     "rebuild": Command(_started, {"first_run": "rebuild"}),
     "adopt": Command(_adopted, {}),
@@ -110,6 +117,7 @@ COMMANDS: Mapping[str, Command] = {
     "orders": Command(_orders, {}),
     "drift": Command(_drift, {}),
     "status": Command(_status, {}),
+    "heartbeat": StoreCommand(_heartbeat),
 }
 
 
@@ -141,10 +149,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _answered(given: argparse.Namespace) -> Answer:
-    if given.command == "heartbeat":
-        with wired_store(read_store_settings()) as store:
-            return _heartbeat(store, given.max_age_minutes)
     command = COMMANDS[given.command]
+    if isinstance(command, StoreCommand):
+        with wired_store(read_store_settings()) as store:
+            return command.run(store, given)
     overrides = {"mode": given.mode, "at": given.at, "market": given.market, **command.overrides}
     with wired(read_settings(overrides), lambda _: None) as wiring:
         answer = command.run(wiring, given)
