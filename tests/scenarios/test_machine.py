@@ -402,10 +402,9 @@ def test_an_order_that_is_lost_in_any_way_is_settled_to_the_last_unit(name: str,
 def test_a_manual_trade_while_earn_is_on_its_way_is_explained_once_that_arrives(side: Side) -> None:
     """Its coin is booked at once; its money cannot be judged before the move has arrived, and then is not off alone."""
     told(
-        lambda account: account.hour("earn in an hour"),
+        lambda account: account.hour("earn never"),
         lambda account: account.manual_trade(side),
-        lambda account: account.hour_again(),
-        lambda account: account.hour("earn in an hour"),
+        lambda account: account.hour("calm"),
     )
 
 
