@@ -61,14 +61,18 @@ def test_a_secret_that_the_engine_prints_is_not_logged(dispatch: Dispatcher) -> 
 
 def test_a_local_hour_that_hangs_is_stopped_and_told(dispatch: Dispatcher) -> None:
     dispatch.settings["DISPATCH_TIME_SCALE"] = "400"
-    local(dispatch, 0, deaf="trap '' TERM INT", hanging="while :; do sleep 0.1; done")
+    local(dispatch, 0, deaf="trap '' TERM INT", hanging="for _ in {1..200}; do sleep 0.1; done")
     ended = dispatch("--local")
     assert (ended.code, ended.kinds) == (137, ["timed_out"])
 
 
 def test_a_signal_reaches_the_engine_and_the_hour_is_told(dispatch: Dispatcher) -> None:
     engine = local(
-        dispatch, 0, polite="trap 'exit 3' TERM", ready='touch "$PWD/ready"', hanging="while :; do sleep 0.05; done"
+        dispatch,
+        0,
+        polite="trap 'exit 3' TERM",
+        ready='touch "$PWD/ready"',
+        hanging="for _ in {1..400}; do sleep 0.05; done",
     )
     process = dispatch.start("--local")
     while not (engine / "ready").exists():
