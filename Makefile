@@ -72,10 +72,15 @@ bench: $(DEVELOPMENT) ## run every benchmark of benchmarks/
 # What is too long for every run: minutes each, all of it seeded, so that a red one can be run again. SEED=2 is another.
 SEED ?= 1
 
+.PHONY: guards
+guards: $(DEVELOPMENT) ## take each guard of the journal away and see its test go red: make guards ARGS="--only NAME"
+	@$(PYTHON) -m tests.scenarios.guards $(ARGS)
+
 .PHONY: soak
 soak: $(DEVELOPMENT) ## the long runs: weeks of troubled hours, hundreds of killed processes: make soak SEED=2
 	@$(PYTHON) -m tests.scenarios.soak --hours 720 --seed $(SEED)
 	@$(PYTHON) -m tests.scenarios.soak --hours 720 --seed $(SEED) --strategy restless
+	@$(PYTHON) -m tests.scenarios.matrix --cases 10000 --seed $(SEED) --workers $(WORKERS) --firestore 50
 	@$(PYTHON) -m tests.scenarios.processes --kills 500 --seed $(SEED)
 
 # Versions already in the locks stay unless pyproject.toml asks for others; `make lock ARGS=--upgrade` takes the newest.
