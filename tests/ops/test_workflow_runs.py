@@ -131,7 +131,7 @@ def test_an_install_that_fails_runs_no_engine(runner: Runner) -> None:
     assert outcomes(runner, "Install", "Run the engine", "Read the exit line") == ["failure", "skipped", "success"]
 
 
-def test_inputs_become_arguments(runner: Runner) -> None:
+def test_inputs_become_arguments_of_the_engine(runner: Runner) -> None:
     with_stub(runner, 0)
     slot = "2026-11-21T09Z"
     runner.contexts |= {"inputs.mode": "live", "inputs.validate_only": True, "inputs.slot": slot}
