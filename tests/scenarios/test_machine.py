@@ -305,7 +305,8 @@ class Account(RuleBasedStateMachine):
         except Killed:
             report = None
         venue.conditions = replace(CALM, skew_ms=self.skew_ms)
-        self._sent_within(mode, before)
+        if mode is self.store.control().at(venue.now_ms()):  # nobody turned the switch meanwhile
+            self._sent_within(mode, before)
         self._audit(report if venue.now_ms() // MINUTE_MS == minute else None)
         return report
 
