@@ -1,8 +1,8 @@
 """The errors of the engine, sorted by what the reader may do next.
 
     EngineError
-    ├── BadInput                 a payload, file, series or setting is wrong: names field, value and fix
-    │   ├── SettingsError        the settings are wrong; nothing was contacted             exit 2
+    ├── SettingsError            the settings are wrong; nothing was sent                  exit 2
+    ├── BadInput                 a payload, file or series is wrong: names field, value and fix
     │   ├── BadSeries            one symbol's candles cannot be trusted
     │   └── BadPayload           an answer or a file does not have its documented shape
     ├── Abort                    the hour stops before trading                             exit 3
