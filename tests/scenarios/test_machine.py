@@ -378,7 +378,7 @@ class Account(RuleBasedStateMachine):
             self.reserved[asset] = max(ZERO, self._own(asset) + amount)
 
 
-TestAccount = Account.TestCase
+TestAccount = pytest.mark.timeout(900)(Account.TestCase)  # a red one takes its time to shrink to a short story
 TestAccount.settings = settings(max_examples=150, stateful_step_count=14)
 
 
