@@ -25,7 +25,7 @@ from runtime.domain.orders import Intent
 from runtime.domain.state import State
 from runtime.domain.tape import Tape
 from runtime.domain.valuation import Wallet, applied, wallet_of
-from runtime.errors import EngineError
+from runtime.errors import EngineError, LeaseLost
 from runtime.ports import Changes, CycleRecord, DailyCache, Held, World
 
 CYCLE_BUDGET_MS = 240_000
@@ -140,8 +140,11 @@ class Hour:
         """Write the state and what goes with it in one atomic step under the lease.
 
         The entries of the reconciliation go with the first state that holds their sums; what is to be told goes with
-        the first state that makes it true, so that an hour that dies has not swallowed it.
+        the first state that makes it true, so that an hour that dies has not swallowed it. `LeaseLost` once the lease
+        is over, even if nobody took it: a run that slept through its end writes nothing any more.
         """
+        if self.lease_ends_ms and self.now_ms() >= self.lease_ends_ms:
+            raise LeaseLost("lease: it ended while this run slept; nothing was written")
         cache = self.new_cache if cycle is not None else None
         entries = (*self.entries, *entries)
         state = replace(self.state, outbox=queued(self.state.outbox, self.alerts))

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from runtime.adapters.simulated.conditions import Effect, Fault, Script
-from runtime.domain.decision import Exit, ExitReason
+from runtime.domain.decision import Decision, ExecutionPool, Exit, ExitReason
+from runtime.domain.market import Snapshot
 from runtime.domain.orders import Intent, Side, Sleeve, Status
 from runtime.domain.report import CycleStatus, Report
+from runtime.domain.settings import StrategySettings
+from runtime.domain.state import State
 from runtime.errors import LeaseLost
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S
 from runtime.ports import Held
@@ -146,3 +149,23 @@ def test_a_balance_that_cannot_be_read_after_a_redemption_limits_buys_and_stops_
         assert report.exit_code == 0
         assert s.state.slot_done == report.slot
         assert s.differences() == {}
+
+
+def test_a_run_that_slept_past_its_lease_writes_nothing_although_nobody_took_over() -> None:
+    """The lease ends between the decision and the first write: no intent, no order, the state as it was."""
+    with scene() as s:
+        s.hour()
+        before, orders = s.state, s.orders()
+        decide = s.strategy
+
+        def slow(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: StrategySettings) -> Decision:
+            decision = decide(snapshot, state, pool, settings)
+            s.clock.sleep(LEASE_S)
+            return decision
+
+        s.strategy = slow
+        report = s.hour("2026-03-16T09Z")
+        assert report.exit_code == 3
+        assert "lease" in report.error
+        assert s.state == before
+        assert s.orders() == orders
