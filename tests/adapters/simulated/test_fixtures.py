@@ -18,7 +18,7 @@ from runtime.adapters.clock import SimulatedClock
 from runtime.adapters.simulated.fixtures import KNOWN_ANSWER, Fixture, FixtureMarket, FixturePoolSource, load_fixture
 from runtime.domain.pool import Rung
 from runtime.domain.settings import StrategySettings
-from runtime.domain.slots import slot_date, slot_start_ms
+from runtime.domain.slots import MINUTE_MS, slot_date, slot_start_ms
 from runtime.errors import BadPayload, Rejected, Unavailable
 from runtime.ports import MarketData, PoolSource
 from strategies.indicators import absolute_momentum, ahr999, relative_score
@@ -58,7 +58,7 @@ def leaves(value: Any, path: str = "") -> Iterator[str]:
 def test_the_known_answer_is_read_exactly() -> None:
     fixture = load_fixture(KNOWN_ANSWER)
     assert fixture.now == "2026-03-15T00Z"
-    assert fixture.now_ms == slot_start_ms("2026-03-15T00Z")
+    assert fixture.now_ms == slot_start_ms("2026-03-15T00Z") + 15 * MINUTE_MS
     assert fixture.account == {"USDT": Decimal(1000), "BNB": Decimal("0.1")}
     assert fixture.prices["XRPUSDT"] == Decimal("1.2")
     assert fixture.costs.fee == Decimal("0.001")
