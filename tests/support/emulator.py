@@ -26,6 +26,7 @@ from typing import Any, TextIO
 import pytest
 
 from runtime.adapters.firestore import Connection, FirestoreStore
+from runtime.errors import StoreError
 from tests.support.stores import Account
 
 START_SECONDS = 60
@@ -125,9 +126,19 @@ def _start(folder: Path, command: list[str]) -> int:
 
 
 def _answers(port: int) -> bool:
+    """Whether it takes calls, and answers one: a JVM's first answer may take longer than a product's deadline."""
     with socket.socket() as knock:
         knock.settimeout(1)
-        return knock.connect_ex(("127.0.0.1", port)) == 0
+        if knock.connect_ex(("127.0.0.1", port)) != 0:
+            return False
+    connection = Connection("warm-up", emulator_host=f"127.0.0.1:{port}")
+    try:
+        connection.read(["warm/up"])
+    except StoreError:
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def _end_if_last(folder: Path, users: TextIO) -> None:
