@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -38,8 +38,9 @@ async def _hang_up() -> None:
 
 async def _serve(target_port: int, seconds: float) -> asyncio.Server:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", target_port)
-        await asyncio.gather(_late(reader, up_writer, seconds), _late(up_reader, writer, 0))
+        with suppress(asyncio.CancelledError):  # the proxy hangs up while bytes may still come
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", target_port)
+            await asyncio.gather(_late(reader, up_writer, seconds), _late(up_reader, writer, 0))
 
     return await asyncio.start_server(connected, "127.0.0.1", 0)
 
