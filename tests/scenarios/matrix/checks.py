@@ -186,9 +186,12 @@ def _told(rig: Rig, kept: Kept) -> Iterator[str]:
         kind = "trade" if executed else "order_failed" if intent.status in {Status.DONE, Status.REFUSED} else ""
         if kind and not any(f":{kind}:{intent.id}" in name for name in told):
             yield f"{intent.id} is {intent.status}, and no alert {kind} tells it"
-    # A run that slept past its lease says only that: what it last knew is the holder's to settle and to tell.
-    reports = [ran.report for ran in rig.history if ran.report and not ran.report.error.startswith("lease")]
-    for intent in (i for report in reports for i in report.intents):
+    # A run that slept past its lease says only that, but then what it did not know must be settled by the holder.
+    settled = {intent.id for intent in kept.journal if not intent.open}
+    reports = [ran.report for ran in rig.history if ran.report]
+    for said, intent in ((report.error, i) for report in reports for i in report.intents):
+        if said.startswith("lease") and intent.id in settled:
+            continue
         unknown = intent.kind is Kind.ORDER and intent.status is Status.UNKNOWN
         if unknown and not any(f":order_unknown:{intent.id}" in name for name in told):
             yield f"{intent.id} was unknown, and no alert tells it"
