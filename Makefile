@@ -91,7 +91,7 @@ LOCK = $(PYTHON) -m uv pip compile pyproject.toml --quiet --universal --python-v
 lock: $(INTERPRETER) ## write both lock files anew from pyproject.toml
 	@$(PYTHON) -m pip install -qq --disable-pip-version-check 'uv>=0.9'
 	@$(LOCK) $(ARGS) --output-file $(RUNTIME_LOCK)
-	@$(LOCK) $(ARGS) --extra test --extra lint --constraint $(RUNTIME_LOCK) --output-file $(DEVELOPMENT_LOCK)
+	@$(LOCK) $(ARGS) --extra channels --extra research --extra test --extra lint --constraint $(RUNTIME_LOCK) --output-file $(DEVELOPMENT_LOCK)
 	@if grep -nE '://|^-|^ *#' $(RUNTIME_LOCK) $(DEVELOPMENT_LOCK); then \
 		echo "a lock file may hold only versions and hashes; see the lines above" >&2; exit 1; fi
 	@grep -c '==' $(RUNTIME_LOCK) $(DEVELOPMENT_LOCK)
