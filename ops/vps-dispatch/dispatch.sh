@@ -159,7 +159,7 @@ end_run() {
         timed_out) alert timed_out "the run was stopped by its time limit: the next hour settles what was open" ;;
         failure)
             if engine_code; then
-                alert failed "$(exit_meaning "$REPLY")"
+                alert failed "$REPLY"
             else
                 alert failed "a step failed and the engine did not say how it ended"
             fi
@@ -169,18 +169,19 @@ end_run() {
     return 1
 }
 
-# The engine's exit code, which the workflow says by the one failed step named `engine exit N`.
+# What the engine's exit codes mean: a job says its own by the one failed step named `engine exit N`. A run with several
+# accounts has a job for each.
 engine_code() {
-    local code name='"name"[[:space:]]*:[[:space:]]*"engine exit' bad='"conclusion"[[:space:]]*:[[:space:]]*"failure"'
+    local code meant='' name='"name"[[:space:]]*:[[:space:]]*"engine exit' bad='"conclusion"[[:space:]]*:[[:space:]]*"failure"'
     github GET "actions/runs/$run_id/jobs?per_page=100"
     [[ $status == 200 ]] || return 1
     for code in 1 2 3 4; do
         if [[ $body =~ ${name}\ ${code}\"[^{}]*${bad} || $body =~ ${bad}[^{}]*${name}\ ${code}\" ]]; then
-            REPLY=$code
-            return 0
+            meant+=${meant:+$'\n'}$(exit_meaning "$code")
         fi
     done
-    return 1
+    REPLY=$meant
+    [[ -n $meant ]]
 }
 
 exit_meaning() {

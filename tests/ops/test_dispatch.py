@@ -206,6 +206,15 @@ def test_the_engines_exit_code_is_read_from_the_failed_step(
     assert says in ended.alerts[0]
 
 
+def test_of_several_accounts_every_exit_code_is_told(dispatch: Dispatcher, github: GitHub) -> None:
+    github.run(github.state("completed", "failure"))
+    github.on(JOBS, github.steps("engine exit 4", "", "engine exit 2"))
+    told = dispatch().alerts[0]
+    assert "engine exit 2: " in told
+    assert "engine exit 4: " in told
+    assert "engine exit 1" not in told
+
+
 def test_another_failed_step_is_not_taken_for_the_engines_word(dispatch: Dispatcher, github: GitHub) -> None:
     github.run(github.state("completed", "failure"))
     github.on(JOBS, github.steps("Run the hour"))

@@ -11,13 +11,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import telegram_server
 from tests.support.dispatcher import Dispatcher
-from tests.support.github_server import GitHub
+from tests.support.github_server import REPOSITORY, RUN_ID, TOKEN, GitHub
+from tests.support.http_stub import Answer, Reply
 from tests.support.sources import ROOT
 from tests.support.telegram_server import TelegramServer
 from tests.support.workflows import Expressions, Runner, Value, load, steps
@@ -37,7 +39,7 @@ SECRETS: dict[str, Value] = {
     "secrets.TG_TOKEN": telegram_server.TOKEN,
     "secrets.TG_CHAT_ID": telegram_server.CHAT,
 }
-PRIVATE: dict[str, Value] = {"github.event.repository.private": True}
+PRIVATE: dict[str, Value] = {"github.event.repository.private": True, "matrix.account": "main"}
 BY_HAND: dict[str, Value] = {"inputs.mode": "dry_run", "inputs.validate_only": False, "inputs.first_run": "refuse"}
 STUB = "import json, os, sys\nprint(json.dumps(sys.argv[1:]))\n"
 EXITS = [f"engine exit {code}" for code in range(1, 5)]
@@ -160,7 +162,7 @@ def test_a_first_run_is_handed_to_the_engine(runner: Runner, asked: str, given: 
 
 def test_secrets_and_variables_reach_the_engine(runner: Runner) -> None:
     with_stub(runner, 0)
-    runner.contexts |= {"vars.ENGINE_ACCOUNT": "second", "vars.STRATEGY_ARTIFACT_MAX_AGE_DAYS": "30"}
+    runner.contexts |= {"matrix.account": "second", "vars.STRATEGY_ARTIFACT_MAX_AGE_DAYS": "30"}
     assert runner.job(load("main.yml"), "hour")
     given = environment(runner)
     assert given["BINANCE_API_SECRET"] == "planted-secret"
@@ -239,40 +241,83 @@ def test_a_cancelled_run_signals_the_engine_itself(runner: Runner) -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "code", "speaks"),
-    [
-        ("success", "0", False),
-        ("failure", "3", False),
-        ("failure", "4", False),
-        ("failure", "1", True),
-        ("failure", "2", True),
-        ("failure", "0", True),
-        ("failure", "", True),
-        ("cancelled", "", True),
-        ("skipped", "", True),
-    ],
+    ("own", "runs"), [("second", True), ("main", False), ("", False)], ids=["its own", "another's", "none"]
 )
-def test_the_last_job_speaks_where_the_engine_could_not(runner: Runner, result: str, code: str, speaks: bool) -> None:
-    expressions = Expressions({"needs.hour.result": result, "needs.hour.outputs.exit_code": code})
-    assert expressions.holds(load("main.yml")["jobs"]["tell"]["if"]) is speaks
+def test_of_several_accounts_none_runs_with_another_ones_secrets(runner: Runner, own: str, runs: bool) -> None:
+    """An environment that was never made has no variable, and GitHub would hand out the repository's secrets."""
+    with_stub(runner, 0)
+    runner.contexts |= {"vars.ENGINE_ACCOUNTS": '["main","second"]', "matrix.account": "second"}
+    runner.contexts["vars.ENGINE_ACCOUNT"] = own
+    assert runner.job(load("main.yml"), "hour") is runs
+    assert (runner.temporary.parent / "environment").exists() is runs
+    assert ("lacks the variable ENGINE_ACCOUNT=second" in runner.printed["Run the engine"]) is not runs
+
+
+JOBS = f"GET /repos/{REPOSITORY}/actions/runs/{RUN_ID}/attempts/1/jobs"
+
+
+@pytest.fixture
+def last_job(runner: Runner) -> Iterator[Callable[[str, Answer], str]]:
+    """Runs the last job for the account `main`, given how all hours ended and what GitHub says; what was told."""
+    with telegram_server.serving() as telegram, GitHub() as github:
+        runner.extra = {"TG_API_URL": telegram.url}
+        runner.contexts |= {
+            "github.api_url": github.origin,
+            "github.repository": REPOSITORY,
+            "github.run_id": str(RUN_ID),
+            "github.run_attempt": "1",
+            "github.token": TOKEN,
+        }
+
+        def run(result: str, answer: Answer) -> str:
+            github.on(JOBS, answer)
+            runner.contexts["needs.hour.result"] = result
+            assert runner.job(load("main.yml"), "tell") is (result != "skipped")
+            assert telegram_server.TOKEN not in "".join(runner.printed.values())
+            assert TOKEN not in "".join(runner.printed.values())
+            return "\n".join(str(message["seen"]) for message in telegram.messages)
+
+        yield run
+
+
+@pytest.mark.parametrize("result", ["success", "failure", "cancelled", "skipped"])
+def test_the_last_job_starts_where_an_hour_did_not_succeed(result: str) -> None:
+    expressions = Expressions({"needs.hour.result": result})
+    assert expressions.holds(load("main.yml")["jobs"]["tell"]["if"]) is (result != "success")
+
+
+NOTHING = "ended with 'failure'; the engine said nothing"
 
 
 @pytest.mark.parametrize(
-    ("result", "code", "says"),
+    ("conclusion", "step", "says"),
     [
-        ("failure", "", "ended with 'failure'; the engine said nothing"),
-        ("failure", "1", "the engine said exit 1"),
-        ("skipped", "", "this repository is public"),
+        ("failure", "engine exit 3", ""),
+        ("failure", "engine exit 4", ""),
+        ("failure", "engine exit 1", "the engine said exit 1"),
+        ("failure", "engine exit 2", "the engine said exit 2"),
+        ("failure", "Install", NOTHING),
+        ("cancelled", "", "ended with 'cancelled'; the engine said nothing"),
+        ("success", "", ""),
     ],
 )
-def test_what_the_last_job_says(runner: Runner, result: str, code: str, says: str) -> None:
-    """One message that Telegram takes, and a run that has failed where the hour was refused."""
-    with telegram_server.serving() as telegram:
-        runner.extra = {"TG_API_URL": telegram.url}
-        runner.contexts |= {"needs.hour.result": result, "needs.hour.outputs.exit_code": code}
-        assert runner.job(load("main.yml"), "tell") is (result != "skipped")
-        assert says in only_message(telegram)
-        assert telegram_server.TOKEN not in "".join(runner.printed.values())
+def test_the_last_job_speaks_for_its_own_account_where_the_engine_could_not(
+    last_job: Callable[[str, Answer], str], conclusion: str, step: str, says: str
+) -> None:
+    """One message at most that Telegram takes, whatever became of another account."""
+    others = {"before": ("failure", "engine exit 1"), "main-2": ("failure", "engine exit 3")}
+    told = last_job("failure", GitHub.jobs(**others, main=(conclusion, step)))
+    assert told == "" if not says else says in told
+    assert told.count("engine, the hour's job of main:") == bool(says)
+
+
+@pytest.mark.parametrize("answer", [Reply(200, "not JSON"), GitHub.jobs(other=("success", ""))])
+def test_where_nobody_can_look_the_last_job_speaks(last_job: Callable[[str, Answer], str], answer: Answer) -> None:
+    assert NOTHING in last_job("failure", answer)
+
+
+def test_an_hour_that_was_refused_is_told_and_the_run_fails(last_job: Callable[[str, Answer], str]) -> None:
+    assert "this repository is public" in last_job("skipped", GitHub.jobs())
 
 
 def only_message(telegram: TelegramServer) -> str:
@@ -292,6 +337,7 @@ def test_the_watchdog_tells_an_old_heartbeat_and_its_own_failure(runner: Runner,
         runner.extra = {**runner.extra, "TG_API_URL": telegram.url}
         assert runner.job(load("watchdog.yml"), "look") is (code == 0)
         if code:
+            assert "engine watchdog, main: no sign of life" in only_message(telegram)
             assert re.search(said.replace(".exit", " ?exit").replace("code.", "code"), only_message(telegram))
         else:
             assert telegram.messages == []

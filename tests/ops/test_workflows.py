@@ -12,7 +12,7 @@ import pytest
 
 from runtime.config import VARIABLES
 from tests.support.sources import ROOT
-from tests.support.workflows import FILES, load, steps
+from tests.support.workflows import FILES, Expressions, Value, load, steps
 
 NAMES = [path.name for path in FILES]
 PINS = {
@@ -46,7 +46,7 @@ def test_the_hour_starts_by_dispatch_only() -> None:
 
 def test_the_hour_asks_for_these_inputs_and_trades_only_when_told_to() -> None:
     inputs = load("main.yml")["on"]["workflow_dispatch"]["inputs"]
-    assert set(inputs) == {"mode", "validate_only", "slot", "first_run"}
+    assert set(inputs) == {"mode", "validate_only", "slot", "first_run", "accounts"}
     assert (inputs["mode"]["default"], inputs["first_run"]["default"]) == ("dry_run", "refuse")
     assert inputs["validate_only"] == inputs["validate_only"] | {"type": "boolean", "default": False}
 
@@ -66,8 +66,42 @@ def test_checks_run_on_every_push_and_pull_request_by_the_repositorys_own_comman
 
 
 def test_no_hour_is_cancelled_by_another() -> None:
-    concurrency = load("main.yml")["concurrency"]
-    assert concurrency == {"group": "engine-hour", "cancel-in-progress": False, "queue": "max"}
+    document = load("main.yml")
+    concurrency = document["jobs"]["hour"]["concurrency"]
+    assert concurrency == {"group": "engine-hour-${{ matrix.account }}", "cancel-in-progress": False, "queue": "max"}
+    assert "concurrency" not in document
+
+
+PER_ACCOUNT = [("main.yml", "hour"), ("main.yml", "tell"), ("watchdog.yml", "look")]
+
+
+@pytest.mark.parametrize(("name", "job"), PER_ACCOUNT)
+@pytest.mark.parametrize(
+    ("given", "accounts", "environments"),
+    [
+        ({}, ["main"], [""]),
+        ({"vars.ENGINE_ENVIRONMENT": "live"}, ["main"], ["live"]),
+        ({"vars.ENGINE_ACCOUNT": "second"}, ["second"], [""]),
+        ({"vars.ENGINE_ACCOUNTS": '["a", "b"]', "vars.ENGINE_ENVIRONMENT": "live"}, ["a", "b"], ["a", "b"]),
+    ],
+)
+def test_each_account_has_a_job_of_its_own_with_its_own_environment(
+    name: str, job: str, given: dict[str, Value], accounts: list[str], environments: list[str]
+) -> None:
+    document = load(name)["jobs"][job]
+    assert document["strategy"]["fail-fast"] is False
+    (expression,) = re.findall(r"^\$\{\{(.*)\}\}$", document["strategy"]["matrix"]["account"])
+    assert Expressions(given).value(expression) == accounts
+    of_each = [Expressions(given | {"matrix.account": account}) for account in accounts]
+    assert [of.text(document["environment"]) for of in of_each] == environments
+
+
+def test_a_dispatch_may_name_the_accounts_it_is_for() -> None:
+    for job in ("hour", "tell"):
+        document = load("main.yml")["jobs"][job]
+        given: dict[str, Value] = {"inputs.accounts": '["b"]', "vars.ENGINE_ACCOUNTS": '["a", "b"]'}
+        assert Expressions(given).value(document["strategy"]["matrix"]["account"][3:-2]) == ["b"]
+        assert Expressions(given | {"matrix.account": "b"}).text(document["environment"]) == "b"
 
 
 def test_our_own_machine_serves_no_public_repository() -> None:
@@ -84,7 +118,7 @@ def test_every_job_has_a_time_limit_and_the_least_permissions(name: str) -> None
     assert document["permissions"] == {}
     for job in document["jobs"].values():
         assert job["timeout-minutes"] <= 60
-        allowed = {"contents": "read", "id-token": "write"}
+        allowed = {"contents": "read", "id-token": "write", "actions": "read"}
         assert job["permissions"].items() <= allowed.items()
         uses_google = any("google-github-actions" in step.get("uses", "") for step in job["steps"])
         assert ("id-token" in job["permissions"]) is uses_google
@@ -131,7 +165,11 @@ def test_every_setting_of_the_engine_reaches_it() -> None:
     given = next(step["env"] for place, step in steps(load("main.yml")) if place == "hour/Run the engine")
     assert set(VARIABLES) - set(given) == set(NOT_FROM_THE_REPOSITORY)
     for name in set(given) & set(VARIABLES):
-        fixed = {"ENGINE_STORE": "firestore", "ENGINE_DATA_DIR": "${{ runner.temp }}/var"}
+        fixed = {
+            "ENGINE_STORE": "firestore",
+            "ENGINE_DATA_DIR": "${{ runner.temp }}/var",
+            "ENGINE_ACCOUNT": "${{ matrix.account }}",
+        }
         assert given[name] in {fixed.get(name), f"${{{{ vars.{name} }}}}", f"${{{{ secrets.{name} }}}}"}
 
 

@@ -77,14 +77,25 @@ class GitHub(HttpStub):
         return Reply(200, {"total_count": len(runs), "workflow_runs": runs[::-1]})
 
     @staticmethod
-    def steps(failed: str) -> Reply:
-        """A run's jobs, of which one step failed."""
-        names = ["Set up job", *(f"engine exit {code}" for code in range(1, 5)), "Complete job"]
-        steps = [
-            {"name": name, "status": "completed", "conclusion": "failure" if name == failed else "skipped", "number": n}
-            for n, name in enumerate([*names, "Run the hour"])
-        ]
-        return Reply(200, {"total_count": 1, "jobs": [{"id": 1, "conclusion": "failure", "steps": steps}]})
+    def steps(*failed: str) -> Reply:
+        """A run's jobs, in each of which one step failed."""
+        jobs = [_job(f"Run the hour ({n})", "failure", step) for n, step in enumerate(failed)]
+        return Reply(200, {"total_count": len(jobs), "jobs": jobs})
+
+    @staticmethod
+    def jobs(**accounts: tuple[str, str]) -> Reply:
+        """The jobs of a run by account: how each ended, and its failed step."""
+        jobs = [_job(f"Run the hour ({account})", *ended) for account, ended in accounts.items()]
+        return Reply(200, {"total_count": len(jobs), "jobs": jobs})
+
+
+def _job(name: str, conclusion: str, failed: str) -> dict[str, Any]:
+    names = ["Set up job", *(f"engine exit {code}" for code in range(1, 5)), "Complete job"]
+    steps = [
+        {"name": step, "status": "completed", "conclusion": "failure" if step == failed else "skipped", "number": n}
+        for n, step in enumerate([*names, "Run the engine"])
+    ]
+    return {"id": 1, "status": "completed", "conclusion": conclusion, "name": name, "steps": steps}
 
 
 def _run(status: str, conclusion: str | None, title: str) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Workflow files, read as data and run as a runner would: conditions, environment, steps in order, on a local bash.
 
 Steps that use an action are noted and succeed. Expressions are evaluated for the part of the language that is used:
-contexts, texts, `==`, `!=`, `&&`, `||`, parentheses and the status functions.
+contexts, texts, `==`, `!=`, `&&`, `||`, parentheses, `format`, `fromJSON` and the status functions.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -21,9 +22,9 @@ from tests.support.sources import ROOT
 FOLDER = ROOT / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
-_TOKENS = re.compile(r"\s*('(?:[^']|'')*'|&&|\|\||==|!=|[()]|[A-Za-z_][\w.-]*)")
+_TOKENS = re.compile(r"\s*('(?:[^']|'')*'|&&|\|\||==|!=|[(),]|[A-Za-z_][\w.-]*)")
 
-Value = str | bool
+Value = str | bool | list[str]
 
 
 def load(name: str) -> dict[str, Any]:
@@ -99,11 +100,23 @@ class Expressions:
         if tokens[:2] == ["(", ")"]:
             del tokens[:2]
             return {"always": True, "failure": self.failed, "success": not self.failed}[token]
+        if tokens[:1] == ["("]:
+            return self._called(token, tokens)
         return self.values.get(token, "")
+
+    def _called(self, name: str, tokens: list[str]) -> Value:
+        given = []
+        while tokens.pop(0) != ")":
+            given.append(self._either(tokens))
+        if name == "fromJSON":
+            found: list[str] = json.loads(_shown(given[0]))
+            return found
+        assert name == "format", f"cannot call {name}"
+        return _shown(given[0]).format(*map(_shown, given[1:]))
 
 
 def _shown(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else value
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass
