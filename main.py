@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from runtime.command import arguments, bad_settings, shown, tell_unexpected, unexpected
+from runtime.command import arguments, bad_settings, keep_to_ourselves, shown, tell_unexpected, unexpected
 from runtime.config import read_settings
 from runtime.cycle import run_cycle
 from runtime.doctor import examine
@@ -34,4 +34,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_to_ourselves()
     sys.exit(main())

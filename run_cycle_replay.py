@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.command import print_line, say
+from runtime.command import keep_to_ourselves, print_line, say
 from runtime.config import Settings, parse_settings
 from runtime.cycle import run_cycle
 from runtime.domain.report import digest, to_document
@@ -59,4 +59,5 @@ def _tape(given: argparse.Namespace, settings: Settings) -> int:
 
 
 if __name__ == "__main__":
+    keep_to_ourselves()
     sys.exit(main())

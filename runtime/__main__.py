@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from runtime.command import keep_to_ourselves
 from runtime.config import read_settings, read_store_settings
 from runtime.domain.control import Mode
 from runtime.domain.ledger import Book
@@ -174,4 +175,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_to_ourselves()
     sys.exit(main())

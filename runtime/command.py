@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
+import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import NoReturn
 
 from runtime.domain.alerts import AlertKind, new_alert
@@ -99,12 +102,12 @@ def bad_settings(error: SettingsError, given: Arguments) -> int:
 
 def tell_unexpected(world: World, error: Exception) -> None:
     """Tell the operator of an error that nobody expected, by its kind and place alone: its text may hold anything."""
-    facts = {"why": type(error).__name__, "step": _place(error)}
+    facts = {"why": type(error).__name__, "step": _place(error.__traceback__)}
     world.alerter.deliver([new_alert(AlertKind.UNEXPECTED, slot_at(world.clock.now_ms()), facts)])
 
 
-def _place(error: Exception) -> str:
-    where = traceback.extract_tb(error.__traceback__)
+def _place(trace: TracebackType | None) -> str:
+    where = traceback.extract_tb(trace)
     return f"{where[-1].name}:{where[-1].lineno}" if where else ""
 
 
@@ -112,11 +115,35 @@ def unexpected(error: Exception, given: Arguments) -> int:
     """Say where an error that nobody expected came from, without its values (exit 1); 3 for one the engine knows."""
     known = isinstance(error, EngineError)
     text = str(error) if known else type(error).__name__
-    place = _place(error)
+    place = _place(error.__traceback__)
     given.write(f"{'Aborted' if known else 'Unexpected error'}: {text} ({place})")
     code, status = (3, CycleStatus.ABORTED) if known else (1, CycleStatus.UNEXPECTED)
     print_line({"exit_code": code, "status": status.value, "error": text, "where": place})
     return code
+
+
+def keep_to_ourselves() -> None:
+    """For a process's start: from here on only this module speaks. A library's log line or a traceback quotes URLs, and
+    with them signatures and tokens; what was not caught (an interrupt, a thread's fault) is named by kind and place.
+    """
+    logging.disable()
+    sys.excepthook = _last_word
+    threading.excepthook = lambda fault: _aside(fault.exc_type, fault.exc_traceback)
+    sys.unraisablehook = lambda fault: _aside(fault.exc_type, fault.exc_traceback)
+
+
+def _last_word(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends a process uncaught: the exit line for an error, one line on standard error for an interrupt."""
+    del error
+    if issubclass(kind, Exception):
+        unexpected = CycleStatus.UNEXPECTED.value
+        print_line({"exit_code": 1, "status": unexpected, "error": kind.__name__, "where": _place(trace)})
+    else:
+        _aside(kind, trace)
+
+
+def _aside(kind: type[BaseException], trace: TracebackType | None) -> None:
+    sys.stderr.write(f"{kind.__name__} in {_place(trace)}\n")
 
 
 def print_line(document: Mapping[str, object]) -> None:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from runtime.domain.redaction import redact
 from runtime.domain.settings import Frozen, LadderSettings, StrategySettings
 from runtime.domain.slots import parse_slot
 from runtime.errors import BadInput, SettingsError
@@ -91,13 +92,18 @@ class Settings(Frozen):
 
     def public(self) -> dict[str, Any]:
         """JSON values of every setting that is not a secret: what the tape and its digest may hold."""
-        secrets = {name for name, info in type(self).model_fields.items() if "SecretStr" in str(info.annotation)}
-        return self.model_dump(mode="json", exclude=secrets | {"telegram_chat"})
+        return self.model_dump(mode="json", exclude=set(SECRET_FIELDS))
 
     def secrets(self) -> tuple[str, ...]:
         """The secret values, to prove that none of them comes out anywhere."""
         values = (self.binance_key, self.binance_secret, self.telegram_token)
         return tuple(value.get_secret_value() for value in values if value is not None)
+
+
+SECRET_FIELDS = frozenset(
+    name for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation)
+) | {"telegram_chat"}
+"""The fields whose values are shown nowhere; a chat's id is no password, but it is nobody else's business."""
 
 
 def _host_problems(settings: Settings) -> list[str]:
@@ -198,8 +204,15 @@ def parse_settings(environment: Mapping[str, str], overrides: Mapping[str, objec
     settings, faults = _validated(raw)
     problems += faults
     if problems or settings is None:
-        raise SettingsError(tuple(problems))
+        secrets = _secrets_in(environment)
+        raise SettingsError(tuple(redact(problem, secrets) for problem in problems))
     return settings
+
+
+def _secrets_in(environment: Mapping[str, str]) -> list[str]:
+    """The secret values, which may stand a second time where a value is shown; a placeholder would blot out words."""
+    values = (value.strip() for name, value in environment.items() if VARIABLES.get(name) in SECRET_FIELDS)
+    return [value for value in values if not PLACEHOLDER.search(value)]
 
 
 def _validated(raw: dict[str, Any]) -> tuple[Settings | None, list[str]]:
@@ -275,7 +288,6 @@ def _explain(problem: ErrorDetails) -> str:
     field = ".".join(str(part) for part in problem["loc"][:2]) if path.startswith(("ladder", "strategy")) else path
     group, _, leaf = field.partition(".")
     name = _NAME_OF.get(field) or (PARAMETER_PREFIX + leaf.upper() if group == "strategy" else f"--{field}")
-    secret = any(word in field for word in ("key", "secret", "token", "chat"))
-    shown = "(hidden)" if secret else repr(problem["input"])[:80]
+    shown = "(hidden)" if field in SECRET_FIELDS else redact(repr(problem["input"]))[:80]
     fix = problem["msg"].removeprefix("Value error, ")
     return f"{name}: {shown} – {fix[:1].lower()}{fix[1:]}"

@@ -31,6 +31,7 @@ import urllib3
 from runtime.domain.alerts import Alert, Severity
 from runtime.domain.messages import Page, clean, pages
 from runtime.domain.paging import parsed
+from runtime.domain.redaction import redact
 from runtime.domain.texts import Language
 from runtime.ports import Clock, Receipt
 
@@ -215,7 +216,8 @@ class _Delivery:
         if not isinstance(answer, dict) or (status == HTTPStatus.OK) != (answer.get("ok") is True):
             return _Answer(0, f"HTTP {status} without a Bot API answer")
         parameters = answer.get("parameters")
-        described = clean(str(answer.get("description", "")))[:200].replace(self._bot.token, "***")
+        # Redacted before it is cut: half a token is not found any more.
+        described = redact(clean(str(answer.get("description", ""))), (self._bot.token, self._bot.chat_id))[:200]
         return _Answer(status, "", described, parameters if isinstance(parameters, dict) else {})
 
 
@@ -226,7 +228,6 @@ class _Redaction(logging.Filter):
     token: str = field(repr=False)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        if self.token and self.token in message:
-            record.msg, record.args = message.replace(self.token, "***"), ()
+        record.msg, record.args = redact(record.getMessage(), (self.token,)), ()
+        record.exc_info = record.exc_text = record.stack_info = None  # a traceback quotes the URL, and names no cause
         return True

@@ -223,6 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")  # said, or the next call may meet the closing connection
         self.end_headers()
         self.wfile.write(body)
 

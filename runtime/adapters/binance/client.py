@@ -27,13 +27,15 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
-from requests import Response
+from requests import PreparedRequest, Response
 from requests.exceptions import RequestException
 
 from runtime.adapters.binance.errors import CLOCK_CODE, Fault, NoAnswerError, network_fault, read_error, response_fault
+from runtime.domain.redaction import KNOWN_MIN
 from runtime.errors import BadPayload, Misconfigured
 from runtime.ports import Clock
 
@@ -46,12 +48,14 @@ TIMEOUTS_S = (3.05, 12.0)
 RECV_WINDOW_MS = 5000
 RETRY_DELAYS_S = (0.5, 1.5)
 READ_BUDGET_S = 30.0
-SECRET_LENGTH_MIN = 8
 _KEY_HEADER = "X-MBX-APIKEY"
+_SIGNATURE = re.compile(r"\bsignature=([^&]+)")
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
-# urllib3 logs every request line, signature included, at DEBUG.
-logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+# urllib3 logs URLs, signature and all: requests and retries at DEBUG, an answer with odd headers as a warning.
+_QUIET = {"connectionpool": logging.INFO, "util.retry": logging.INFO, "connection": logging.ERROR}
+for _logger, _level in _QUIET.items():
+    logging.getLogger(f"urllib3.{_logger}").setLevel(_level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +84,6 @@ class Credentials:
         if not text.startswith("-----BEGIN"):
             return None
         return "\n".join(line.strip() for line in text.splitlines() if line.strip()) + "\n"
-
-    def scrub(self, text: str) -> str:
-        """`text` without key and secret, should the other side have echoed them."""
-        for secret in (self.api_key, self.api_secret):
-            if len(secret) >= SECRET_LENGTH_MIN:  # a shorter one is a test's, and would blot out words
-                text = text.replace(secret, "***")
-        return text
 
 
 class BinanceSession(Client):
@@ -165,13 +162,26 @@ class BinanceSession(Client):
 
     @staticmethod
     def _handle_response(response: Response) -> object:
+        secrets = _secrets_of(response.request)
         if response.status_code // 100 != 2:  # noqa: PLR2004 - HTTP's classes
-            raise NoAnswerError(response_fault(response))
+            raise NoAnswerError(response_fault(response, secrets))
+        fault = f"HTTP {response.status_code} without JSON"
         try:
-            return response.json()
+            # No answer of Binance's repeats them; whatever does is quoted nowhere, however well its JSON reads.
+            if not any(secret.encode() in response.content for secret in secrets):
+                return response.json()
+            fault = f"HTTP {response.status_code} that repeats the request's key or signature"
         except ValueError:
-            text = f"HTTP {response.status_code} without JSON"
-            raise NoAnswerError(Fault(text, response.status_code, garbled=True)) from None
+            pass
+        raise NoAnswerError(Fault(fault, response.status_code, garbled=True))
+
+
+def _secrets_of(request: PreparedRequest) -> set[str]:
+    """What the other side learnt from this request: key and signature, as sent and decoded."""
+    sent = [request.url or "", request.body.decode() if isinstance(request.body, bytes) else str(request.body or "")]
+    signatures = {found for text in sent for found in _SIGNATURE.findall(text)}
+    key = request.headers.get(_KEY_HEADER, "")
+    return {secret for secret in (key, *signatures, *map(unquote, signatures)) if len(secret) >= KNOWN_MIN}
 
 
 @contextmanager
@@ -254,7 +264,7 @@ class Connection:
         # Past the handlers, so that no error of ours carries the library's, with its signed request, as its context.
         if fault.limited:
             self._resume_ms = max(self._resume_ms, fault.resume_ms(self.now_ms()))
-        return replace(fault, text=self.credentials.scrub(fault.text)) if self.credentials else fault
+        return fault
 
     def _measured_offset_ms(self) -> int:
         before_ms = self.clock.now_ms()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,6 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from urllib3.exceptions import SSLError as TlsError
 
 from runtime.domain.orders import Refused, Unknown
+from runtime.domain.redaction import redact
 from runtime.errors import BadPayload, EngineError, Misconfigured, RateLimited, Rejected, Unavailable
 
 ABSENT_CODE = -2013
@@ -34,7 +35,6 @@ TEXT_MAX = 200
 PAUSE_DEFAULT_S = {429: 60, 418: 120}
 PAUSE_MAX_S = 3 * 86_400
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})\b")
-_SIGNATURE = re.compile(r"(?i)(signature\W{1,3})[\w%+/=-]+")
 
 
 class Read(StrEnum):
@@ -134,8 +134,10 @@ _CONFIGURATION: Mapping[int, tuple[str, str]] = {
 _KEY_FIX = "check that key and secret belong together, the key's permissions and its IP list"
 
 
-def response_fault(response: Response) -> Fault:
-    """The fault in an answer that is not 2xx, whatever its body is: JSON, HTML or nothing; it is cut short."""
+def response_fault(response: Response, secrets: Collection[str] = ()) -> Fault:
+    """The fault in an answer that is not 2xx, whatever its body is: JSON, HTML or nothing; it is cut short, and what it
+    repeats of the request's `secrets` is taken out before.
+    """
     try:
         body = response.json()
     except ValueError:
@@ -144,10 +146,10 @@ def response_fault(response: Response) -> Fault:
     code = body.get("code") if known else None
     code = code if isinstance(code, int) else 0
     message = str(body.get("msg", "")) if known else response.text
-    until = _BANNED_UNTIL.search(message)
+    said, until = short(message, secrets), _BANNED_UNTIL.search(message)
     wait = response.headers.get("Retry-After", "").strip()
     return Fault(
-        text=short(message) if code else f"HTTP {response.status_code}: {short(message)}",
+        text=said if code else f"HTTP {response.status_code}: {said}",
         status=response.status_code,
         code=code,
         wait_s=int(wait) if wait.isascii() and wait.isdigit() else None,
@@ -204,7 +206,7 @@ def _exists_already(fault: Fault) -> bool:
     return fault.code == DUPLICATE_CODE and "duplicate order" in fault.text.lower()
 
 
-def short(text: str) -> str:
-    """One line of at most 200 characters, without any signature the other side may have echoed."""
-    line = _SIGNATURE.sub(r"\1...", " ".join(text.split()))
+def short(text: str, secrets: Collection[str] = ()) -> str:
+    """One line of at most 200 characters, without secrets; they go before the cut, or half of one would be left."""
+    line = redact(" ".join(text.split()), secrets)
     return line if len(line) <= TEXT_MAX else line[: TEXT_MAX - 3] + "..."

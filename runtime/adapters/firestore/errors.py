@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
+from runtime.domain.redaction import redact
 from runtime.errors import EngineError, Misconfigured, StoreError, StoreUnavailable
 
 PRECONDITION = (api.FailedPrecondition, api.Conflict, api.NotFound)
@@ -55,7 +56,11 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except (api.GoogleAPIError, auth.GoogleAuthError) as error:
-        raise _ours(f"Firestore {what}", error) from error
+        told = _ours(f"Firestore {what}", error)
+    else:
+        return
+    # Past the handler, so that no error of ours carries Google's, which may quote a token, as its context.
+    raise told
 
 
 def leaked() -> Misconfigured:
@@ -66,7 +71,7 @@ def leaked() -> Misconfigured:
 def _ours(what: str, error: Exception) -> EngineError:
     if isinstance(error, api.RetryError) and error.cause is not None:
         return _ours(what, error.cause)
-    why, fix = _why(error), _fix(error)
+    why, fix = in_words(error), _fix(error)
     if fix is not None:
         return Misconfigured(what, why, fix)
     if isinstance(error, api.InvalidArgument | api.OutOfRange):
@@ -86,7 +91,7 @@ def _fix(error: Exception) -> str | None:
     return next((fix for kinds, fix in _FIXES if isinstance(error, kinds)), None)
 
 
-def _why(error: Exception) -> str:
-    """The first line of the error, cut: Google repeats whole answers in some."""
+def in_words(error: Exception) -> str:
+    """The kind of the error and its first line, cut and without secrets: in some, Google repeats whole answers."""
     text = str(error.args[0] if isinstance(error, auth.GoogleAuthError) and error.args else error)
-    return f"{type(error).__name__}: {text.splitlines()[0][:300] if text else 'no message'}"
+    return f"{type(error).__name__}: {redact(text.splitlines()[0])[:300] if text else 'no message'}"

@@ -23,7 +23,7 @@ from google.cloud.firestore_v1.field_path import FieldPath
 
 from runtime.adapters.firestore import documents
 from runtime.adapters.firestore.connection import Connection, Found, Reading
-from runtime.adapters.firestore.errors import PRECONDITION, TRANSIENT, translated
+from runtime.adapters.firestore.errors import PRECONDITION, TRANSIENT, in_words, translated
 from runtime.domain import leases
 from runtime.domain.control import Control, Mode
 from runtime.domain.documents import check_state_size, decode, encode
@@ -205,7 +205,7 @@ class FirestoreStore:
         try:
             return self._connection.send(batch)
         except (*PRECONDITION, *TRANSIENT) as error:
-            raise _Unclear(str(error)) from error
+            raise _Unclear(in_words(error)) from None
 
     def _look(self, why: str) -> _Token:
         """The state document's token now; `StoreUnavailable` says that the write's fate is not known."""
