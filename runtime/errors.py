@@ -2,6 +2,7 @@
 
     EngineError
     ├── SettingsError            the settings are wrong; nothing was sent                  exit 2
+    ├── BadCandles               a folder of candles cannot be used; all that is wrong with it    exit 2
     ├── BadInput                 a payload, file or series is wrong: names field, value and fix
     │   ├── BadSeries            one symbol's candles cannot be trusted
     │   └── BadPayload           an answer or a file does not have its documented shape
@@ -47,6 +48,15 @@ class SettingsError(EngineError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         """`problems` holds one line each, naming the setting, the value and the fix."""
         super().__init__("settings: " + "; ".join(problems))
+        self.problems = problems
+
+
+class BadCandles(EngineError):
+    """All that is wrong with a folder of candles, a line each (exit 2)."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        """`problems` name file, row, value and fix."""
+        super().__init__("\n".join(problems))
         self.problems = problems
 
 

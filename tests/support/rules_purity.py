@@ -16,6 +16,7 @@ PURE = frozenset(
     {
         "__future__",
         "abc",
+        "array",
         "bisect",
         "calendar",
         "collections",

@@ -1,0 +1,20 @@
+"""Candle folders: years of klines on this machine, as history reads them and as a download writes them.
+
+    folder    what lies where, what a query gets of it, and all that is wrong with it, in one text
+    rows      one file's text as columns, quickly, or not at all
+    faults    why a text could not be read: row, column, value and fix
+
+    FOLDER/1h/<SYMBOL>.csv.gz and FOLDER/1d/<SYMBOL>.csv.gz     hours, and days (without them days are made of hours)
+    FOLDER/<SYMBOL>.csv.gz                                      hours alone
+    each may be plain `.csv` too, and each may have the shape of Binance's own public files (12 columns, no header)
+
+`read_candles(folder, CandleQuery(start_ms, end_ms, symbols)) -> CandleSet` is all that a reader needs; the values are
+in `runtime.domain.candle_columns`. It raises `BadCandles` with every problem found, each naming file, row, value, fix.
+
+The simulated exchange has a reader of its own for the same files: an hour of paper needs one row of each and reads
+lazily; history needs all of them at once.
+"""
+
+from runtime.adapters.candles.folder import read_candles
+
+__all__ = ["read_candles"]
