@@ -13,7 +13,7 @@ from decimal import Decimal
 from runtime.config import Settings
 from runtime.domain.booking import book_earn
 from runtime.domain.control import Control, Mode
-from runtime.domain.ledger import Book, Entry, transfer
+from runtime.domain.ledger import Book, Entry, priced, transfer
 from runtime.domain.money import CASH, CORE, ZERO, plain
 from runtime.domain.orders import Intent, Kind, Status
 from runtime.domain.performance import moved_outside
@@ -56,7 +56,7 @@ def adopt(world: World, asset: str, amount: Decimal) -> State:
         raise BadInput("asset", asset, f"must be traded against {CASH}")
     now_ms = world.market.server_time_ms()
     moved = transfer(Book.RESERVED, Book.SPOT, asset, amount)
-    entry = Entry(f"adopt:{asset}:{now_ms}", slot_at(now_ms), now_ms, "adopt", moved)
+    entry = priced(Entry(f"adopt:{asset}:{now_ms}", slot_at(now_ms), now_ms, "adopt", moved), {asset + CASH: price})
     equity, day = state.performance.equity, state.day
     worth = amount * price
     after = replace(

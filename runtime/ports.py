@@ -217,11 +217,14 @@ class Store(Protocol):
     def cache(self) -> DailyCache:
         """The candle cache; empty if there is none or it is malformed (it can always be fetched again)."""
 
-    def cycles(self, limit: int) -> Sequence[CycleRecord]:
-        """The newest slots' documents, newest first."""
+    def cycles(self, limit: int, before: str = "") -> Sequence[CycleRecord]:
+        """The newest slots' documents (of those before the slot `before`, if given), newest first."""
 
     def journal(self, slot: str | None = None) -> Sequence[Intent]:
         """Intents of a slot (or all), by id."""
+
+    def ledger_days(self) -> Sequence[str]:
+        """The UTC days (`2026-11-21`) that have ledger entries, oldest first."""
 
     def entries(self, day: str) -> Sequence[Entry]:
         """Ledger entries of a UTC day (`2026-11-21`), in order of booking."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from runtime.domain.alerts import AlertKind
 from runtime.domain.evidence import Flow, order_flows
-from runtime.domain.ledger import Book, Entry
+from runtime.domain.ledger import Book, Entry, priced
 from runtime.domain.money import CASH, FUEL, ZERO, plain
 from runtime.domain.orders import Kind, id_prefix
 from runtime.domain.performance import linked, outside_value
@@ -65,6 +65,7 @@ def link_performance(hour: Hour, entries: Sequence[Entry], prices: Mapping[str, 
 def _booked(hour: Hour, entry: Entry | None) -> list[Entry]:
     if entry is None:
         return []
+    entry = priced(entry, hour.wave_taken.prices)
     hour.state = replace(hour.state, ledger=hour.state.ledger.posted((entry,)))
     return [entry]
 

@@ -9,7 +9,7 @@ from runtime.config import Settings
 from runtime.domain.decision import Gate
 from runtime.domain.ledger import Book
 from runtime.domain.limits import Circumstances, account_losses, valuation_prices
-from runtime.domain.money import CASH, CORE, FUEL, ZERO
+from runtime.domain.money import CASH, CORE, FUEL, ZERO, plain
 from runtime.domain.orders import Intent, Kind, Sleeve, Status
 from runtime.domain.report import CycleStatus, Equity, Holding, PoolReport, Report
 from runtime.domain.slots import slot_date
@@ -45,7 +45,7 @@ def short_report(settings: Settings, slot: str, status: CycleStatus, error: str 
 def full_report(hour: Hour, status: CycleStatus, error: str = "") -> Report:
     """Everything the hour can tell, as far as it came."""
     decision, snapshot = hour.decision, hour.snapshot
-    equity, holdings = _worth(hour) if snapshot is not None else (None, ())
+    equity, holdings, btc_price = _worth(hour) if snapshot is not None else (None, (), None)
     shown = hour.world.explain(snapshot, hour.settings.strategy) if snapshot is not None else None
     return Report(
         slot=hour.slot,
@@ -61,6 +61,7 @@ def full_report(hour: Hour, status: CycleStatus, error: str = "") -> Report:
         holdings=holdings,
         index=hour.state.performance.index,
         drawdown=round(account_losses(hour.state)[1], 6),
+        btc_price=btc_price,
         decision=decision,
         gates=unique(hour.gates),
         intents=this_hours(hour),
@@ -118,7 +119,7 @@ def _pool(hour: Hour) -> PoolReport | None:
     )
 
 
-def _worth(hour: Hour) -> tuple[Equity, tuple[Holding, ...]]:
+def _worth(hour: Hour) -> tuple[Equity, tuple[Holding, ...], Decimal | None]:
     snapshot, ledger = hour.observed, hour.state.ledger
     prices = valuation_prices(Circumstances(snapshot, hour.state, False, hour.settings.strategy))
     values = values_of(hour.wallet, prices)
@@ -132,7 +133,8 @@ def _worth(hour: Hour) -> tuple[Equity, tuple[Holding, ...]]:
         btc=values.get(CORE, ZERO),
     )
     held = [asset for asset in (CORE, *sorted(trend), FUEL) if values.get(asset)]
-    return equity, tuple(_holding(hour, asset, prices, values[asset], equity.total) for asset in held)
+    holdings = tuple(_holding(hour, asset, prices, values[asset], equity.total) for asset in held)
+    return equity, holdings, prices.get(CORE + CASH)
 
 
 def _holding(hour: Hour, asset: str, prices: dict[str, Decimal], value: Decimal, total: Decimal) -> Holding:
@@ -169,10 +171,12 @@ def _bought_now(hour: Hour, symbol: str) -> bool:
 
 
 def summary(report: Report) -> dict[str, str]:
-    """The few figures that the slot's own document keeps."""
+    """The few figures that the slot's own document keeps: what returns are reckoned from, years later."""
     return {
         "status": report.status.value,
         "equity": str(round(report.equity.total, 2)) if report.equity else "",
+        "index": plain(report.index) if report.index is not None else "",
+        "btc": plain(report.btc_price) if report.btc_price is not None else "",
         "orders": str(len(report.orders)),
         "gates": str(len(report.gates)),
         "pool": report.pool.rung.value if report.pool else "",

@@ -117,11 +117,14 @@ class ReadOnlyStore:
     def cache(self) -> DailyCache:
         return self._real.cache()
 
-    def cycles(self, limit: int) -> Sequence[CycleRecord]:
-        return self._real.cycles(limit)
+    def cycles(self, limit: int, before: str = "") -> Sequence[CycleRecord]:
+        return self._real.cycles(limit, before)
 
     def journal(self, slot: str | None = None) -> Sequence[Intent]:
         return self._real.journal(slot)
+
+    def ledger_days(self) -> Sequence[str]:
+        return self._real.ledger_days()
 
     def entries(self, day: str) -> Sequence[Entry]:
         return self._real.entries(day)

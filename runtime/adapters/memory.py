@@ -85,13 +85,18 @@ class MemoryStore:
     def cache(self) -> DailyCache:
         return self._copied(self._cache)
 
-    def cycles(self, limit: int) -> Sequence[CycleRecord]:
+    def cycles(self, limit: int, before: str = "") -> Sequence[CycleRecord]:
         with self._lock:
-            return [self._cycles[slot] for slot in nlargest(limit, self._cycles)]
+            slots = [slot for slot in self._cycles if slot < before] if before else self._cycles
+            return [self._cycles[slot] for slot in nlargest(limit, slots)]
 
     def journal(self, slot: str | None = None) -> Sequence[Intent]:
         with self._lock:
             return [self._journal[key] for key in sorted(self._journal) if slot in {None, self._journal[key].slot}]
+
+    def ledger_days(self) -> Sequence[str]:
+        with self._lock:
+            return sorted(self._ledger)
 
     def entries(self, day: str) -> Sequence[Entry]:
         with self._lock:

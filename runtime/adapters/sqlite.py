@@ -41,6 +41,8 @@ CREATE TABLE document (account TEXT NOT NULL, kind TEXT NOT NULL, part TEXT NOT 
     body TEXT NOT NULL, PRIMARY KEY (account, kind, part, id));
 """
 _UPSERT = "INSERT OR REPLACE INTO document (account, kind, part, id, body) VALUES (?, ?, ?, ?, ?)"
+_LAST = "~"
+"""After every slot."""
 _Row = tuple[str, str, str, str]
 
 
@@ -107,12 +109,17 @@ class SqliteStore:
         except StateUnreadable:
             return DailyCache()
 
-    def cycles(self, limit: int) -> Sequence[CycleRecord]:
-        statement = "SELECT body FROM document WHERE account = ? AND kind = 'cycle' ORDER BY id DESC LIMIT ?"
-        return [from_json(CycleRecord, body, "cycle") for (body,) in self._read(statement, self._account, limit)]
+    def cycles(self, limit: int, before: str = "") -> Sequence[CycleRecord]:
+        statement = "SELECT body FROM document WHERE account = ? AND kind = 'cycle' AND part = '' AND id < ? "
+        rows = self._read(statement + "ORDER BY id DESC LIMIT ?", self._account, before or _LAST, limit)
+        return [from_json(CycleRecord, body, "cycle") for (body,) in rows]
 
     def journal(self, slot: str | None = None) -> Sequence[Intent]:
         return [from_json(Intent, body, "journal") for body in self._bodies("intent", slot, "id")]
+
+    def ledger_days(self) -> Sequence[str]:
+        statement = "SELECT DISTINCT part FROM document WHERE account = ? AND kind = 'entry' ORDER BY part"
+        return [day for (day,) in self._read(statement, self._account)]
 
     def entries(self, day: str) -> Sequence[Entry]:
         return [from_json(Entry, body, "ledger") for body in self._bodies("entry", day, "rowid")]

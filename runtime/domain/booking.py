@@ -17,7 +17,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from runtime.domain.decision import ExitReason, Memory, TrimMemory
-from runtime.domain.ledger import Book, Entry, fees, fill_entry, transfer
+from runtime.domain.ledger import Book, Entry, fees, fill_entry, priced, transfer
 from runtime.domain.money import CASH, ZERO
 from runtime.domain.orders import Intent, Kind, Order, Side, Sleeve, Status
 from runtime.domain.state import DayBook, Position, State
@@ -29,6 +29,7 @@ def book_order(state: State, intent: Intent, prices: Mapping[str, Decimal]) -> t
     entry = None if order is None else fill_entry(intent, order, order.symbol.removesuffix(CASH), CASH)
     if order is None or entry is None:
         return state, ()
+    entry = priced(entry, {pair: price for pair, price in prices.items() if pair != order.symbol})
     day = state.day
     if day is not None and intent.slot[:10] == day.day.isoformat():
         day = _day_after(day, intent, order, prices)

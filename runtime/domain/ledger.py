@@ -15,11 +15,11 @@ to `unexplained`, alerted, and stops buys: booking it as a profit would make the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
-from runtime.domain.money import ZERO, Dec
+from runtime.domain.money import CASH, ZERO, Dec
 from runtime.domain.orders import Intent, Order, Side
 from runtime.errors import EngineError
 
@@ -53,7 +53,11 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One balanced entry. `id` is a function of its evidence, so that booking it again is seen; `slot` is the hour."""
+    """One balanced entry. `id` is a function of its evidence, so that booking it again is seen; `slot` is the hour.
+
+    `prices` are USDT a unit of assets in it, where they were known when it was booked: what a fee paid in BNB, a reward
+    or an adopted coin was worth can be told years later. A fill's own price is in its postings.
+    """
 
     id: str
     slot: str
@@ -61,6 +65,7 @@ class Entry:
     kind: str
     postings: tuple[Posting, ...]
     reference: str = ""
+    prices: Mapping[str, Dec] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse an entry that does not sum to zero in every asset."""
@@ -127,6 +132,13 @@ def fill_entry(intent: Intent, order: Order, base: str, quote: str) -> Entry | N
         postings.extend(transfer(Book.SPOT, Book.FEES, asset, fee))
     evidence = f"order:{order.symbol}:{order.order_id}"
     return Entry(evidence, intent.slot, order.time_ms, "fill", tuple(postings), intent.id)
+
+
+def priced(entry: Entry, prices: Mapping[str, Decimal]) -> Entry:
+    """The entry with the price of each of its assets (but USDT) that `prices`, by pair, knows."""
+    assets = sorted({posting.asset for posting in entry.postings} - {CASH})
+    known = {asset: prices[asset + CASH] for asset in assets if asset + CASH in prices}
+    return replace(entry, prices=known) if known else entry
 
 
 def fees(order: Order) -> dict[str, Decimal]:

@@ -112,6 +112,7 @@ class Report:
     pool            None if the ladder was not reached
     equity          None if the account was not read; `holdings` likewise empty
     index, drawdown time-weighted return index (1 = start) and its fraction below the peak (0.1 = 10 % down)
+    btc_price       what bitcoin was valued at (USDT), held or not: the yardstick of the account's return
     decision        targets, candidates, exits, DCA; its own `gates` are ignored here, see the next line
     gates           every decision not to trade: the decision's, the plan's and those met while sending
     intents         this hour's, settled or not: market orders and Earn moves, in the order of sending
@@ -137,6 +138,7 @@ class Report:
     holdings: tuple[Holding, ...] = ()
     index: Decimal | None = None
     drawdown: Decimal | None = None
+    btc_price: Decimal | None = None
     decision: Decision | None = None
     gates: tuple[Gate, ...] = ()
     intents: tuple[Intent, ...] = ()
@@ -182,7 +184,7 @@ def to_document(report: Report) -> dict[str, Any]:
 
 
 _PLAIN_FIELDS = ("slot", "mode", "account", "status", "exit_code", "error", "control", "missed", "pool", "holdings",
-                 "index", "drawdown", "problems", "drift", "suppressed")  # fmt: skip
+                 "index", "drawdown", "btc_price", "problems", "drift", "suppressed")  # fmt: skip
 
 
 def digest(report: Report) -> str:

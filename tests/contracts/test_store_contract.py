@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,7 @@ class TestLoading:
         assert list(store.cycles(10)) == []
         assert list(store.journal()) == []
         assert list(store.entries(DAY)) == []
+        assert list(store.ledger_days()) == []
 
     @pytest.mark.parametrize("kind", RAW, indirect=True)
     def test_a_newer_schema_is_refused(self, account: Account) -> None:
@@ -301,6 +303,20 @@ class TestDocuments:
         assert list(store.entries("2026-11-20")) == [days[0]]
         assert list(store.entries("2026-11-21")) == [days[1]]
 
+    def test_the_days_of_the_ledger_are_listed_oldest_first(self, account: Account) -> None:
+        store = account.open()
+        slots = ("2027-01-01T00Z", "2026-02-03T01Z", "2027-01-01T05Z", "2026-11-21T09Z")
+        held = take(store)
+        for slot in slots:
+            held = store.commit(held, Changes(state(), entries=(entry(slot=slot),)))
+        assert list(account.open().ledger_days()) == ["2026-02-03", "2026-11-21", "2027-01-01"]
+
+    def test_an_entry_keeps_its_prices(self, account: Account) -> None:
+        store = account.open()
+        valued = replace(entry("x"), prices={"BNB": Decimal("612.34"), "ETH": Decimal("1E-8")})
+        store.commit(take(store), Changes(state(), entries=(valued,)))
+        assert list(account.open().entries(DAY)) == [valued]
+
     @pytest.mark.parametrize("name", ["order:ETHUSDT:1", "a.b", "a/b", "`", "\\", "1", "*~[]", "größe"])
     def test_entry_ids_may_hold_any_characters(self, store: Store, name: str) -> None:
         odd = replace(entry("x"), id=name)
@@ -317,6 +333,9 @@ class TestDocuments:
         seen = account.open().cycles(2)
         assert [(c.slot, c.exit_code) for c in seen] == [("2026-11-21T10Z", 4), ("2026-11-21T09Z", 0)]
         assert len(account.open().cycles(100)) == 3
+        assert [c.slot for c in account.open().cycles(9, "2026-11-21T10Z")] == ["2026-11-21T09Z", "2026-11-21T08Z"]
+        assert [c.slot for c in account.open().cycles(1, "2026-11-21T10Z")] == ["2026-11-21T09Z"]
+        assert list(account.open().cycles(9, "2026-11-21T08Z")) == []
 
     def test_a_commit_without_a_cache_keeps_the_old_one(self, account: Account) -> None:
         store = account.open()

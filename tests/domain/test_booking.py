@@ -88,6 +88,14 @@ def test_a_fee_in_another_asset_raises_the_cost_by_its_value(asset: str, fee: st
     assert state.day.buys_all == 2000
 
 
+def test_the_entry_keeps_what_a_fee_in_another_asset_was_worth_and_no_price_of_the_pair() -> None:
+    state, entries = book_order(fresh(), Trade(Side.BUY, (D(1),), D(2000), D("0.01"), "BNB").intent(), PRICES)
+    assert entries[0].prices == {"BNB": D(300)}
+    assert state.ledger == fresh().ledger.posted(entries)
+    _, unknown = book_order(fresh(), Trade(Side.BUY, (D(1),), D(2000), D("0.01"), "BNB").intent(), {})
+    assert unknown[0].prices == {}
+
+
 def test_a_sale_reduces_cost_in_proportion_and_the_last_one_ends_the_position() -> None:
     """2 ETH for 4000; a quarter sold leaves 3000 for 1.5, average unchanged."""
     state = booked(fresh(), BUY, BUY, replace(SELL, fills=(D("0.5"),), price=D(9999)))

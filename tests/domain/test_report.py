@@ -30,7 +30,8 @@ BARE = Report(slot=SLOT, mode="paper", account="main", status=CycleStatus.ABORTE
 CHANGES: dict[str, Any] = {
     "slot": "2026-11-21T10Z", "mode": "dry_run", "account": "other", "status": CycleStatus.DONE, "exit_code": 0,
     "error": "", "control": "halt", "missed": (), "pool": None, "equity": None, "holdings": (), "index": None,
-    "drawdown": Decimal("0.04"), "decision": None, "gates": (), "intents": (), "recovered": (), "facts": None,
+    "drawdown": Decimal("0.04"), "btc_price": Decimal(64000),
+    "decision": None, "gates": (), "intents": (), "recovered": (), "facts": None,
     "ahr999": 0.5, "ahr999_variant": "harmonic", "problems": {}, "drift": {}, "alerts": (), "suppressed": {"orders": 3},
 }  # fmt: skip
 OF_THE_RUN: dict[str, Any] = {"usage": {"calls": 99}, "timings_ms": {"snapshot": 1}, "places": {"state": "elsewhere"}}

@@ -84,6 +84,7 @@ class TestAdopt:
         assert s.store.load().state == after
         assert after.ledger.owned(asset) - before.ledger.owned(asset) == amount
         assert not after.ledger.of(Book.RESERVED, asset)
+        assert s.store.entries("2026-03-15")[-1].prices == {asset: price}
         joined = after.positions[symbol]
         assert (joined.quantity - held.quantity, joined.cost - held.cost) == (amount, amount * price)
         index = after.performance.index

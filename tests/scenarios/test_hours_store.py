@@ -58,11 +58,14 @@ class Brittle:
     def cache(self) -> DailyCache:
         return self.real.cache()
 
-    def cycles(self, limit: int) -> Sequence[CycleRecord]:
-        return self.real.cycles(limit)
+    def cycles(self, limit: int, before: str = "") -> Sequence[CycleRecord]:
+        return self.real.cycles(limit, before)
 
     def journal(self, slot: str | None = None) -> Sequence[Intent]:
         return self.real.journal(slot)
+
+    def ledger_days(self) -> Sequence[str]:
+        return self.real.ledger_days()
 
     def entries(self, day: str) -> Sequence[Entry]:
         return self.real.entries(day)

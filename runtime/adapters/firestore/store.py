@@ -20,6 +20,7 @@ from typing import Any
 from google.cloud.firestore_v1.base_query import BaseQuery, FieldFilter
 from google.cloud.firestore_v1.batch import WriteBatch
 from google.cloud.firestore_v1.field_path import FieldPath
+from google.cloud.firestore_v1.query import Query
 
 from runtime.adapters.firestore import documents
 from runtime.adapters.firestore.connection import Connection, Found, Reading
@@ -118,11 +119,12 @@ class FirestoreStore:
         except StateUnreadable:
             return DailyCache()
 
-    def cycles(self, limit: int) -> Sequence[CycleRecord]:
-        rows = self._connection.query(
-            self._at("cycles"), lambda query: query.order_by("slot", direction=BaseQuery.DESCENDING).limit(limit)
-        )
-        return [decode(CycleRecord, row, "cycle") for row in rows]
+    def cycles(self, limit: int, before: str = "") -> Sequence[CycleRecord]:
+        def narrow(query: Query) -> Query:
+            older = query.where(filter=FieldFilter("slot", "<", before)) if before else query
+            return older.order_by("slot", direction=BaseQuery.DESCENDING).limit(limit)
+
+        return [decode(CycleRecord, row, "cycle") for row in self._connection.query(self._at("cycles"), narrow)]
 
     def journal(self, slot: str | None = None) -> Sequence[Intent]:
         rows = self._connection.query(
@@ -130,6 +132,10 @@ class FirestoreStore:
             lambda query: query if slot is None else query.where(filter=FieldFilter("slot", "==", slot)),
         )
         return sorted((decode(Intent, row, "journal") for row in rows), key=lambda intent: intent.id)
+
+    def ledger_days(self) -> Sequence[str]:
+        rows = self._connection.query(self._at("ledger"), lambda query: query.select(["day"]).order_by("day"))
+        return [str(row["day"]) for row in rows]
 
     def entries(self, day: str) -> Sequence[Entry]:
         path = self._at(f"ledger/{day}")
