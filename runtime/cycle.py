@@ -2,6 +2,8 @@
 
     load, lease, first reads ─► pool ─► recover ─► snapshot ─► reconcile ─► decide ─► execute ─► persist ─► tell
 
+The account is one of the first reads, except where a dead hour left something open: then recovery asks first.
+
 Whatever goes wrong before the first order is sent ends the hour without a trade (exit 3); whatever goes wrong after it
 ends with what the journal knows (exit 4), and the next hour settles the rest. A lease that another run holds, or a slot
 that is done, ends the run at once and cleanly (exit 0).
@@ -39,7 +41,7 @@ from runtime.ports import DailyCache, Held, Loaded, World
 from runtime.rebuild import first_state
 from runtime.reconcile import link_performance, reconcile
 from runtime.recovery import recover
-from runtime.snapshot import account_calls, first_wave, look_again, needed, refresh_prices, seen, take_snapshot
+from runtime.snapshot import account_calls, clock_call, first_clock, needed, read_account, refresh_prices, take_snapshot
 
 Strategy = Callable[[Snapshot, State, ExecutionPool, StrategySettings], Decision]
 Answers = Mapping[str, object]
@@ -82,12 +84,12 @@ def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loa
         return _turned_away(settings, world, loaded, slot, error)
     state, entries = loaded.state, tuple[Entry, ...]()
     if state is None or not state.initialised_ms:
-        begun = _first_start(settings, world, state)
-        if begun is None:
-            return lease_held(settings, slot)
+        begun = _first_start(settings, world, loaded, slot)
+        if isinstance(begun, Report):
+            return begun
         state, entries, loaded = begun
         started_ms = world.clock.now_ms()  # it may have taken minutes
-    answers = world.gather(_first_calls(world, loaded, slot, cache))
+    answers = world.gather(_first_calls(world, loaded, state, slot, cache))
     if isinstance(answers["lease"], LeaseLost):
         return lease_held(settings, slot)
     held = cast("Held", needed(answers, "lease"))
@@ -97,32 +99,41 @@ def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loa
 
 
 def _first_start(
-    settings: Settings, world: World, before: State | None
-) -> tuple[State, tuple[Entry, ...], Loaded] | None:
-    """First state, opening entry, and the document as it is by now; None if another run opened the account meanwhile.
+    settings: Settings, world: World, loaded: Loaded, slot: str
+) -> tuple[State, tuple[Entry, ...], Loaded] | Report:
+    """First state, opening entry, and the document as it is by now; a report where the hour ends here.
 
-    Then the orders of ours that were found without a state are those of the other run's first hour.
+    It reads much, so it is done under a lease of its own: of many first dispatches one reads and the others leave. The
+    document that the lease creates is empty, and stays a first start's until a state is written into it.
     """
     try:
-        state, entries = first_state(settings, world, before)
-    except LostState:
-        if _opened(world.store.load()):
-            return None
-        raise
-    loaded = world.store.load()
-    return None if _opened(loaded) else (state, entries, loaded)
+        held = world.store.take_lease(loaded, world.owner, slot, LEASE_S)
+    except LeaseLost:
+        return lease_held(settings, slot)
+    try:
+        state, entries = first_state(settings, world, loaded.state)
+    except EngineError as error:
+        # Orders of ours may be those of another run, which took over because this one took too long.
+        if isinstance(error, LostState) and _opened(world.store.load()):
+            return lease_held(settings, slot)
+        return _ended(settings, world, held, error, loaded.state)
+    again = world.store.load()
+    return lease_held(settings, slot) if _opened(again) else (state, entries, again)
 
 
 def _opened(loaded: Loaded) -> bool:
     return loaded.state is not None and loaded.state.initialised_ms > 0
 
 
-def _first_calls(world: World, loaded: Loaded, slot: str, cache: DailyCache) -> Mapping[str, Callable[[], object]]:
+def _first_calls(
+    world: World, loaded: Loaded, state: State, slot: str, cache: DailyCache
+) -> Mapping[str, Callable[[], object]]:
     upstream = next((source for source in world.pools if source.rung is Rung.FRESH_UPSTREAM), None)
     return {
         "lease": lambda: world.store.take_lease(loaded, world.owner, slot, LEASE_S),
         "control": world.store.control,
-        **account_calls(world, cache),
+        "clock": clock_call(world, cache),
+        **({} if state.open_intents else account_calls(world)),
         **({"upstream": upstream.read} if upstream is not None else {}),
     }
 
@@ -150,20 +161,23 @@ def _turned_away(settings: Settings, world: World, loaded: Loaded, slot: str, er
         held = world.store.take_lease(loaded, world.owner, slot, LEASE_S)
     except LeaseLost:
         return lease_held(settings, slot)
-    state = loaded.state or State(settings.account)
-    return abort(
-        settings, world, slot, error, Hour(settings, world, slot, held, state, world.clock.now_ms(), DailyCache())
-    )
+    return _ended(settings, world, held, error, loaded.state)
+
+
+def _ended(settings: Settings, world: World, held: Held, error: EngineError, state: State | None) -> Report:
+    slot, state = held.lease.slot, state or State(settings.account)
+    hour = Hour(settings, world, slot, held, state, world.clock.now_ms(), DailyCache())
+    return abort(settings, world, slot, error, hour)
 
 
 def _orient(hour: Hour, answers: Answers) -> None:
     """Set the hour by the exchange's clock: its slot, its fence, and what the operator allows."""
     hour.tape.start(hour.settings.public(), encode_state(hour.state))
-    wave = first_wave(hour.world, answers)
-    seen(hour, wave)
-    hour.offset_ms = wave.offset_ms
-    hour.deadline_ms = hour.started_ms + wave.offset_ms + CYCLE_BUDGET_MS
-    hour.lease_ends_ms = hour.started_ms + wave.offset_ms + LEASE_S * 1000
+    hour.offset_ms = first_clock(hour.world, answers)
+    hour.deadline_ms = hour.started_ms + hour.offset_ms + CYCLE_BUDGET_MS
+    hour.lease_ends_ms = hour.started_ms + hour.offset_ms + LEASE_S * 1000
+    if not hour.state.open_intents:
+        read_account(hour, answers)
     hour.slot = slot_at(hour.now_ms())
     asked = hour.settings.slot
     if asked is not None and asked > hour.slot:
@@ -177,7 +191,7 @@ def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
     resolution = _resolve_pool(hour, answers)
     if hour.state.open_intents:
         recover(hour)
-        look_again(hour)
+        read_account(hour, answers)
     snapshot = take_snapshot(hour, resolution.locked_symbols)
     prices = valuation_prices(Circumstances(snapshot, hour.state, False, hour.settings.strategy))
     hour.state = opened_day(hour.state, slot_date(hour.slot), snapshot.daily, prices)

@@ -106,6 +106,9 @@ class Exchange(Protocol):
     def orders_since(self, symbol: str, since_ms: int) -> Sequence[Order]:
         """Orders of a pair from `since_ms` on, oldest first, without fills."""
 
+    def open_orders(self) -> Sequence[Order]:
+        """Every order of the account that may still execute, in all pairs, in one call, without fills."""
+
     def trades_since(self, symbol: str, since_ms: int) -> Sequence[int]:
         """Ids of the orders, whosever they are, that traded in a pair from `since_ms` on; each once, oldest first."""
 

@@ -5,8 +5,9 @@ evidence alone:
 
     found       an order with its id, no older than the write-ahead: adopt it, with fills from the trades
     absent      the fence has passed (nothing of it can arrive any more), two look-ups at least 2 s apart know nothing
-                of it, and the symbol's orders and trades since the write-ahead lack it; or the exchange archived it
-                unfilled; or its pair is gone, and the account holds of both coins what the ledger says
+                of it, no order is open under its id, and the symbol's trades since the write-ahead lack it (where there
+                are any, the list of orders says whose they are); or the exchange archived it unfilled; or its pair is
+                gone, and the account holds of both coins what the ledger says
     otherwise   unknown: it blocks its own symbol and all buys until an hour can tell
 
 What turns out absent is closed as not placed; whether it is still wanted is the new decision's business.
@@ -65,8 +66,10 @@ def settle(hour: Hour, intents: Sequence[Intent]) -> tuple[Intent, ...]:
     if not suspects:
         return tuple(first)
     hour.world.clock.sleep(LOOK_UPS_APART_S)
-    second = {intent.id: _proved_absent(hour, intent) for intent in suspects}
-    return tuple(second.get(intent.id, intent) for intent in first)
+    second = [_looked_up(hour, intent) for intent in suspects]
+    missing = [i for i in second if i.status is Status.UNKNOWN and i.order is None and i.detail == NOT_FOUND]
+    newest = {intent.id: intent for intent in (*second, *_proved_absent(hour, missing))}
+    return tuple(newest.get(intent.id, intent) for intent in first)
 
 
 NOT_FOUND = "not found yet"
@@ -90,17 +93,24 @@ def _looked_up(hour: Hour, intent: Intent) -> Intent:
     try:
         return _settled_order(hour, intent) if intent.kind is Kind.ORDER else settled_earn(hour, intent)
     except Rejected as error:
-        if intent.kind is Kind.ORDER and _fence_passed(hour, intent) and _proves_absence(hour, intent, error):
-            return intent.moved(Status.ABSENT, detail=f"not placed: {error}")
-        return intent.moved(Status.UNKNOWN, detail=str(error))
+        return _refused_look_up(hour, intent, error)
     except EngineError as error:
         return intent.moved(Status.UNKNOWN, detail=str(error))
+
+
+def _refused_look_up(hour: Hour, intent: Intent, error: Rejected) -> Intent:
+    try:
+        if intent.kind is Kind.ORDER and _fence_passed(hour, intent) and _proves_absence(hour, intent, error):
+            return intent.moved(Status.ABSENT, detail=f"not placed: {error}")
+    except EngineError as unread:
+        return intent.moved(Status.UNKNOWN, detail=f"{error}; {unread}")
+    return intent.moved(Status.UNKNOWN, detail=str(error))
 
 
 def _proves_absence(hour: Hour, intent: Intent, error: Rejected) -> bool:
     """Whether a look-up that was refused for good shows all the same that nothing executed."""
     if error.code == PAIR_GONE:
-        off = spot_differences(hour.state.ledger, hour.account)
+        off = spot_differences(hour.state.ledger, hour.world.exchange.account())
         return not off.keys() & {intent.symbol.removesuffix(CASH), CASH}
     return error.code == ARCHIVED
 
@@ -126,19 +136,30 @@ def adopted(hour: Hour, intent: Intent, order: Order) -> Intent:
     return intent.moved(Status.UNKNOWN, detail=f"{order.status}, fills incomplete", order=order)
 
 
-def _proved_absent(hour: Hour, intent: Intent) -> Intent:
+def _proved_absent(hour: Hour, missing: Sequence[Intent]) -> list[Intent]:
+    """What two look-ups did not find, by what else the exchange knows: open orders, asked for once for all, and each
+    pair's trades.
+    """
+    if not missing:
+        return []
+    try:
+        resting = hour.world.exchange.open_orders()
+    except EngineError as error:
+        return [intent.moved(Status.UNKNOWN, detail=str(error)) for intent in missing]
+    return [_judged(hour, intent, resting) for intent in missing]
+
+
+def _judged(hour: Hour, intent: Intent, resting: Sequence[Order]) -> Intent:
     exchange, since = hour.world.exchange, intent.recorded_ms - ORDER_TIME_SPARE_MS
     try:
-        again = _settled_order(hour, intent)
-        if again.detail != NOT_FOUND:
-            return again
-        orders = exchange.orders_since(intent.symbol, since)
+        traders = set(exchange.trades_since(intent.symbol, since))
+        orders = [*resting, *(exchange.orders_since(intent.symbol, since) if traders else ())]
         found = next((order for order in orders if order.client_id == intent.id and _ours(intent, order)), None)
         if found is not None:
             return adopted(hour, intent, found)
-        unlisted = set(exchange.trades_since(intent.symbol, since)) - {order.order_id for order in orders}
     except EngineError as error:
         return intent.moved(Status.UNKNOWN, detail=str(error))
+    unlisted = traders - {order.order_id for order in orders if order.symbol == intent.symbol}
     if unlisted:
         numbers = ", ".join(map(str, sorted(unlisted)))
         return intent.moved(Status.UNKNOWN, detail=f"trades of an order that no list shows: {numbers}")

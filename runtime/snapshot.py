@@ -31,19 +31,18 @@ HIGHS_MAX_HOURS = 999
 PRICES_FRESH_MS = 30_000
 
 
-def account_calls(world: World, cache: DailyCache) -> dict[str, Callable[[], object]]:
-    """The first wave's calls, to be gathered with whatever else the hour asks for at that moment.
-
-    Where the cached pairs are due, they are asked for instead of the bare clock: the answer names the time too.
+def clock_call(world: World, cache: DailyCache) -> Callable[[], object]:
+    """The first wave's look at the exchange's clock. Where the cached pairs are due, they are asked for instead: the
+    answer names the time too.
     """
     known = tuple(cache.instruments)
     due = bool(known) and world.clock.now_ms() - cache.instruments_ms >= INSTRUMENTS_MAX_AGE_MS
-    return {
-        "clock": (lambda: _pairs_and_offset(world, known)) if due else (lambda: _Clock(_offset(world))),
-        "prices": world.market.prices,
-        "account": world.exchange.account,
-        "earn": world.exchange.earn_positions,
-    }
+    return (lambda: _pairs_and_offset(world, known)) if due else (lambda: _Clock(_offset(world)))
+
+
+def account_calls(world: World) -> dict[str, Callable[[], object]]:
+    """What tells the account, to be gathered with whatever else the hour asks for at that moment."""
+    return {"prices": world.market.prices, "account": world.exchange.account, "earn": world.exchange.earn_positions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,14 @@ def _offset(world: World) -> int:
     return server - (before + world.clock.now_ms()) // 2
 
 
-def first_wave(world: World, answers: Mapping[str, object]) -> FirstWave:
-    """The first wave's answers, checked; `Abort` when the clock, the prices or the account cannot be trusted."""
+def first_clock(world: World, answers: Mapping[str, object]) -> int:
+    """The offset that the first wave measured, by which everything is signed from here on; `Abort` where the clock
+    cannot be trusted.
+    """
     _heed_pause(answers)
     clock = cast("_Clock", needed(answers, "clock"))
     sync(world, clock.offset_ms)
-    return _wave(answers, world.clock.now_ms() + clock.offset_ms, clock)
+    return clock.offset_ms
 
 
 def sync(world: World, offset_ms: int) -> None:
@@ -88,16 +89,15 @@ def sync(world: World, offset_ms: int) -> None:
     world.exchange.sync_clock(offset_ms)
 
 
-def look_again(hour: Hour) -> None:
-    """Read account, Earn and prices anew: settling what an earlier run left open moved balances and took time."""
-    calls = account_calls(hour.world, hour.cache)
-    answers = hour.world.gather({name: call for name, call in calls.items() if name != "clock"})
-    _heed_pause(answers)
-    seen(hour, _wave(answers, hour.now_ms(), _Clock(hour.offset_ms, hour.wave_taken.instruments)))
-
-
-def seen(hour: Hour, wave: FirstWave) -> None:
-    """Make `wave` what the hour knows of account and prices."""
+def read_account(hour: Hour, answers: Mapping[str, object]) -> None:
+    """Take account, prices and Earn from the first wave's answers; read them now where recovery had to come first,
+    because it moves balances and takes time.
+    """
+    clock = cast("_Clock", needed(answers, "clock"))
+    if "account" not in answers:
+        answers = hour.world.gather(account_calls(hour.world))
+        _heed_pause(answers)
+    wave = _wave(answers, hour.now_ms(), clock)
     hour.wave, hour.account, hour.earn = wave, wave.account, wave.earn
 
 

@@ -65,6 +65,9 @@ class ReadOnlyExchange:
     def orders_since(self, symbol: str, since_ms: int) -> Sequence[Order]:
         return self._real.orders_since(symbol, since_ms)
 
+    def open_orders(self) -> Sequence[Order]:
+        return self._real.open_orders()
+
     def trades_since(self, symbol: str, since_ms: int) -> Sequence[int]:
         return self._real.trades_since(symbol, since_ms)
 

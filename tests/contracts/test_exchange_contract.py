@@ -164,6 +164,20 @@ class TestOrders:
             here.clock.sleep(3)
             assert here.exchange.trades_since("ETHUSDT", NOW_MS) == [sent.order_id]
 
+    def test_open_orders_of_all_pairs_are_listed_in_one_call_and_finished_ones_are_not(self, way: str) -> None:
+        """As look-ups do, they may show an order a moment late."""
+        with desk(way, Conditions(delays=Delays(order_ms=3000))) as here:
+            done(here.send("0.1", client_id="filled"))
+            for symbol, price in (("ETHUSDT", D(2000)), ("BTCUSDT", D(40_000))):
+                here.simulated.events.rest_order(Draft(symbol, Side.BUY, f"rest-{symbol[:3]}", D("0.01")), price)
+            assert here.exchange.open_orders() == []
+            here.clock.sleep(3)
+            before = here.simulated.calls.total()
+            found = here.exchange.open_orders()
+            assert here.simulated.calls.total() == before + 1
+            assert sorted(order.client_id for order in found) == ["rest-BTC", "rest-ETH"]
+            assert not any(order.finished or order.executed_qty or order.fills for order in found)
+
     @pytest.mark.parametrize("days", [0, 1, 5, 20])
     def test_orders_since_a_moment_are_those_and_no_others_oldest_first(self, here: Desk, days: int) -> None:
         here.send("0.1", client_id="before")
@@ -296,6 +310,7 @@ READS: Mapping[str, Callable[[Desk], object]] = {
     "GET /api/v3/account": lambda d: d.exchange.account(),
     "GET /api/v3/order": lambda d: d.exchange.find_order("ETHUSDT", "bp-1"),
     "GET /api/v3/allOrders": lambda d: d.exchange.orders_since("ETHUSDT", NOW_MS),
+    "GET /api/v3/openOrders": lambda d: d.exchange.open_orders(),
     "GET /api/v3/myTrades": lambda d: d.exchange.with_fills(
         Order("ETHUSDT", 1, "bp-1", Side.BUY, "FILLED", D(1), D(1), NOW_MS)
     ),
@@ -469,6 +484,7 @@ def look(here: Desk) -> object:
         list(here.exchange.flows(since)),
         [list(here.exchange.orders_since(symbol, since)) for symbol in ("BTCUSDT", "ETHUSDT")],
         list(here.exchange.trades_since("ETHUSDT", since)),
+        list(here.exchange.open_orders()),
     )
 
 

@@ -32,7 +32,7 @@ from runtime.domain.slots import HOUR_MS, slot_at
 from runtime.domain.state import State
 from runtime.errors import Abort, ClockSkewed, LostState, NewAccount, Unavailable
 from runtime.ports import Changes, Exchange, Flow, Held, Loaded, OrderRequest, Store
-from tests.support.hours import Killed
+from tests.support.hours import Killed, Mishap
 from tests.support.markets import TableMarket
 from tests.support.operators import fork, keep_decisions, lose_state, put_state, start
 from tests.support.shop import PRICES
@@ -258,8 +258,29 @@ class TestFirstStart:
         with scene() as s:
             refused = s.hour(first_run="refuse")
             assert (refused.exit_code, "init" in refused.error) == (3, True)
-            assert s.store.load().state is None
+            assert not s.state.initialised_ms
+            assert s.state.ledger == State("main").ledger
             assert s.hour(first_run="fresh").status is CycleStatus.DONE
+
+    def test_what_refuses_a_first_start_is_told_like_any_condition_that_lasts(self) -> None:
+        """At growing intervals, not every hour; and its end is told too."""
+        with scene() as s:
+            for hours in range(8):
+                assert s.next(min(hours, 1), first_run="refuse").exit_code == 3
+            assert s.messenger.kinds().count("new_account") == 4
+            s.next(first_run="fresh")
+            assert "recovered" in s.messenger.kinds()
+
+    def test_a_first_start_reads_only_under_a_lease(self) -> None:
+        """Of many at once one reads; its time begins anew when it is done, however long it took."""
+        with scene() as s:
+            mishap = Mishap(0, lambda _: None)
+            s.wrap = mishap.around
+            s.hour()
+            taken = [number for number, call in enumerate(mishap.calls) if call == "take_lease"]
+            assert len(taken) == 2
+            assert set(mishap.calls[: taken[0]]) <= {"load", "cache"}
+            assert "orders_since" in mishap.calls[taken[0] : taken[1]]
 
     def test_the_opening_is_written_with_the_first_state_and_keeps_other_coins_out(self) -> None:
         with scene(USDT="9000", ETH="2") as s:
@@ -269,7 +290,7 @@ class TestFirstStart:
             assert s.state.ledger.of(Book.RESERVED, "ETH") == 2
             assert not s.differences()
 
-    @pytest.mark.parametrize("write", range(1, 6))
+    @pytest.mark.parametrize("write", range(1, 8))
     @pytest.mark.parametrize("after", [False, True])
     def test_a_first_hour_that_dies_at_any_write_is_a_first_start_again(self, write: int, *, after: bool) -> None:
         """Never an account that exists and is empty: that would see its own purchases as reserved, and buy again."""

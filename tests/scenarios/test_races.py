@@ -19,7 +19,7 @@ import pytest
 from runtime.adapters.clock import SimulatedClock
 from runtime.adapters.memory import MemoryStore
 from runtime.adapters.simulated.books import Books
-from runtime.adapters.simulated.conditions import FIXTURE, Limits
+from runtime.adapters.simulated.conditions import FIXTURE
 from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.config import Settings
 from runtime.cycle import run_cycle
@@ -40,9 +40,6 @@ from tests.support.shop import NOW_MS, PRICES
 from tests.support.store_accounts import FIRESTORE, accounts
 
 DISPATCHES = 50
-MANY = replace(FIXTURE, limits=Limits(weight_1m=1_000_000))
-"""Fifty first starts read fifty times a minute's weight: at Binance most would be told to wait."""
-
 AWAY = {CycleStatus.LEASE_HELD, CycleStatus.SLOT_DONE}
 
 
@@ -53,7 +50,7 @@ class Arena:
         self.clock = SimulatedClock(NOW_MS)
         books = Books.opened({"USDT": Decimal(10_000), "ETH": Decimal(1)})
         market = TableMarket(self.clock, PRICES | {"XRPUSDT": "1.5"})
-        self.exchange = SimulatedExchange(market, self.clock, MANY, books)
+        self.exchange = SimulatedExchange(market, self.clock, FIXTURE, books)
         self.open = make(self.clock)
         self.place = Place(
             self.exchange, self.open(), self.clock, Upstream("ETHUSDT", "XRPUSDT"), facts=Facts(None, {})
@@ -115,7 +112,9 @@ def only_one_did(reports: Sequence[Report]) -> Report:
 
 @pytest.mark.slow
 def test_of_fifty_dispatches_at_once_exactly_one_does_the_hour(arena: Arena) -> None:
-    """Also of the first hour, which creates the document; and again an hour later, on a document that exists."""
+    """Also of the first hour, which creates the document; and again an hour later, on a document that exists. All of
+    them together ask for less than one account may in a minute, also of the histories that a first start reads.
+    """
     for _ in range(2):
         before = len(own_orders(arena.exchange))
         did = only_one_did(arena.race([None] * DISPATCHES))

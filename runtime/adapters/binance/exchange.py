@@ -140,6 +140,10 @@ class BinanceExchange:
         )
         return as_rows(answer, f"{symbol} orders")
 
+    def open_orders(self) -> Sequence[Order]:
+        answer = self._connection.read("open orders", lambda session: session.get_open_orders())
+        return [parse_order(row, "open orders") for row in as_rows(answer, "open orders")]
+
     def trades_since(self, symbol: str, since_ms: int) -> Sequence[int]:
         rows = self._trades(f"{symbol} trades", symbol, startTime=since_ms)
         return list(dict.fromkeys(integer(row, "orderId", f"{symbol} trades") for row in rows))

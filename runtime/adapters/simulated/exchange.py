@@ -113,6 +113,10 @@ class SimulatedExchange:
         rows = self._signed(call, lambda: self._history(symbol))
         return [row.order(fills=False) for row in rows if row.time_ms >= since_ms]
 
+    def open_orders(self) -> Sequence[Order]:
+        rows = self._signed(Call("GET /api/v3/openOrders", "open orders"), self.venue.open_rows)
+        return [row.order(fills=False) for row in rows]
+
     def trades_since(self, symbol: str, since_ms: int) -> Sequence[int]:
         call = Call("GET /api/v3/myTrades", f"{symbol} trades")
         rows = self._signed(call, lambda: self._history(symbol))

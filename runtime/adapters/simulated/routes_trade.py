@@ -115,11 +115,7 @@ def _cancel(ask: Ask) -> Json:
 
 
 def _open(ask: Ask) -> list[Json]:
-    symbol = ask.params.text("symbol")
-    if symbol is not None:
-        ask.venue.orders.instrument(symbol)
-    symbols = ask.venue.orders.open_symbols() if symbol is None else [symbol]
-    return [answers.order(row) for name in symbols for row in _seen(ask, ask.venue.orders.open(name))]
+    return [answers.order(row) for row in ask.venue.open_rows(ask.params.text("symbol"))]
 
 
 def _all(ask: Ask) -> list[Json]:

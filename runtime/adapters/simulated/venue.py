@@ -184,6 +184,14 @@ class Venue:
         self.orders.instrument(symbol)
         return self.orders.newest(symbol, client_id, self.now_ms() - self._conditions.delays.order_ms)
 
+    def open_rows(self, symbol: str | None = None) -> list[OrderRow]:
+        """The open orders of a pair, or of all, that can be looked up yet; −1121 for an unknown pair."""
+        if symbol is not None:
+            self.orders.instrument(symbol)
+        until_ms = self.now_ms() - self._conditions.delays.order_ms
+        symbols = self.orders.open_symbols() if symbol is None else [symbol]
+        return [row for name in symbols for row in self.orders.open(name) if row.time_ms <= until_ms]
+
     def market_price(self, symbol: str) -> Decimal:
         """The market's price of a pair; −1121 where it has none."""
         price = self.market.prices().get(symbol)

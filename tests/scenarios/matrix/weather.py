@@ -36,6 +36,7 @@ READS: Mapping[str, str] = {
     "quota": f"GET {_EARN}/personalLeftQuota",
     "find": "GET /api/v3/order",
     "history": "GET /api/v3/allOrders",
+    "resting": "GET /api/v3/openOrders",
     "trades": "GET /api/v3/myTrades",
     "redeemed": f"GET {_EARN}/history/redemptionRecord",
     "subscribed": f"GET {_EARN}/history/subscriptionRecord",
