@@ -224,7 +224,8 @@ def test_an_order_that_only_the_second_look_up_finds_is_adopted() -> None:
         def late(symbol: str, client_id: str) -> Order | None:
             return next(answers, s.exchange.find_order(symbol, client_id))
 
-        s.wrap = lambda world: replace(world, exchange=cast("Exchange", Swapped(world.exchange, find_order=late)))
+        blind: dict[str, Callable[..., object]] = {"trades_since": lambda *_: [], "find_order": late}
+        s.wrap = lambda world: replace(world, exchange=cast("Exchange", Swapped(world.exchange, **blind)))
         s.next()
         assert status_of(s, intent) is Status.DONE
         assert s.differences() == {}
