@@ -129,7 +129,8 @@ def test_an_account_without_state_or_orders_waits_for_init() -> None:
         refused = s.hour(first_run="refuse")
         assert (refused.status, refused.exit_code) == (CycleStatus.ABORTED, 3)
         assert s.messenger.kinds() == ["new_account"]
-        assert s.store.load().state is None
+        assert not s.state.initialised_ms
+        assert s.next(first_run="refuse").exit_code == 3, "what the refused hour left behind is no account"
 
 
 def test_a_lost_state_is_never_taken_for_a_new_account() -> None:
@@ -143,7 +144,9 @@ def test_a_lost_state_is_never_taken_for_a_new_account() -> None:
             assert "rebuild" in refused.error
             assert "lost_state" in s.messenger.kinds()
             assert s.orders() == orders
-            assert s.store.load().state is None
+            assert not s.state.initialised_ms
+            assert s.next().exit_code == 3, "what the refused hour left behind is no account"
+            assert s.orders() == orders
 
 
 def test_a_clock_that_is_off_stops_the_hour_before_it_trades() -> None:
