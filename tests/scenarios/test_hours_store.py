@@ -189,6 +189,6 @@ def test_a_dry_run_decides_and_changes_nothing(tmp_path: Path, *, traded: bool) 
         assert {order.status for order in report.orders} <= {Status.ABSENT}
         assert report.suppressed["order BUY"] == len(real.orders) > 0
         assert report.suppressed["store commit"] >= 2
-        assert report.suppressed["store lease"] == 1
+        assert report.suppressed["store lease"] == (1 if traded else 2), "a first start takes one of its own"
         assert counts["alert"] > 0
         s.store.close()
