@@ -1,4 +1,4 @@
-"""Replay an hour without network or credentials: a fixed input, or a recorded tape; never touches an account."""
+"""Replay without network or credentials: a fixed input, a recorded tape, or years of history; never an account."""
 
 from __future__ import annotations
 
@@ -8,33 +8,59 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from runtime.backtest import read_checkpoint
 from runtime.command import keep_to_ourselves, print_line, say
 from runtime.config import Settings, parse_settings
 from runtime.cycle import run_cycle
 from runtime.domain.report import digest, to_document
 from runtime.domain.report_text import render_text
+from runtime.domain.slots import slot_at
 from runtime.domain.texts import Language
+from runtime.domain.track import canonical
 from runtime.errors import EngineError
+from runtime.history_command import (
+    Interrupted,
+    add_arguments,
+    plan_of,
+    run_name,
+    settings_of,
+    shown,
+    sized,
+    summary_of,
+    watched,
+)
 from runtime.replay import replay_tape
 from runtime.wiring import FIXTURE_FOLDER, strategy_of, tape_lines, wired_fixture
+from runtime.wiring_past import load_history, run_folder, simulate
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Replay what the command line names; 0 = done or identical, 1 = different, 2 = the input is wrong."""
+    """Replay what the command line names.
+
+    0 = done or identical, 1 = different, or a history run that was interrupted, 2 = the input is wrong.
+    """
+    given = _arguments(argv)
+    settings = parse_settings({}, {"language": given.language})
+    try:
+        if given.history is not None:
+            return _history(given)
+        return _tape(given, settings) if given.tape else _fixture(given, settings)
+    except EngineError as error:
+        sys.stderr.write(f"{given.run_id}: {error}\n")
+        return 2
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-id", default="replay", help="a label for the output; it is not part of any digest")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--fixtures", metavar="DIR", type=Path, default=FIXTURE_FOLDER, help="folder of a fixture.json")
     source.add_argument("--tape", metavar="FILE", type=Path, help="decide again from the tape of an hour and compare")
+    source.add_argument("--history", metavar="DIR", type=Path, help="run every hour of a folder of candles")
     parser.add_argument("--language", choices=["en", "zh"], default="en")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON line and nothing else")
-    given = parser.parse_args(argv)
-    settings = parse_settings({}, {"language": given.language})
-    try:
-        return _tape(given, settings) if given.tape else _fixture(given, settings)
-    except EngineError as error:
-        sys.stderr.write(f"{given.run_id}: {error}\n")
-        return 2
+    add_arguments(parser)
+    return parser.parse_args(argv)
 
 
 def _fixture(given: argparse.Namespace, settings: Settings) -> int:
@@ -56,6 +82,26 @@ def _tape(given: argparse.Namespace, settings: Settings) -> int:
     if not differences:
         say(f"{slot}: identical · tape SHA-256 {json.loads(lines[-1])['sha256']}")
     return 1 if differences else 0
+
+
+def _history(given: argparse.Namespace) -> int:
+    plan = plan_of(given)
+    history = load_history(given.history, given.pools, (plan.start_ms, plan.end_ms))
+    settings = parse_settings(sized(settings_of(given.set), history), {"first_run": "fresh"})
+    place = run_folder(given.out / run_name(settings, history, plan))
+    kept = place.checkpoint()
+    resumed = read_checkpoint(kept) if kept is not None else None
+    if resumed is not None:
+        sys.stderr.write(f"going on from {slot_at(resumed.next_ms)}\n")
+    try:
+        with watched(place.keep_checkpoint) as watch:
+            track = simulate(settings, history, plan, watch, resumed)
+    except Interrupted as stopped:
+        sys.stderr.write(f"interrupted at {stopped}; the same command goes on from there ({place.folder})\n")
+        return 1
+    path = place.finish(canonical(track))
+    print_line(summary_of(track) | {"track": str(path)}) if given.json else say(shown(track, path))
+    return 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ The hour
 Around the hour
     config       the settings, parsed once; the only reader of the environment
     wiring       mode -> adapters; the only importer of adapters and strategies
+    wiring_past  the same for a history: candles and a plan become an account in the past
+    backtest     run_cycle over simulated hours; the only loop over time
+    history_command  the command line of a history run, its progress and its folder
     command      the command line of an hour, and its exit line
     doctor       --validate-only: prove that an hour could run
     replay       decide again from a tape, and show what differs

@@ -50,6 +50,12 @@ class MemoryStore:
         self._control = Control()
         self._cache = DailyCache()
 
+    def put_back(self, state: State | None, cache: DailyCache) -> None:
+        """Hold what another store held: a run that was left goes on from there."""
+        with self._lock:
+            self._document = _Document(self._document.version + 1, state) if state is not None else _Document()
+            self._cache = cache
+
     def load(self) -> Loaded:
         with self._lock:
             found = self._document

@@ -13,6 +13,7 @@ from tests.support.sources import ENTRIES, Finding, Source, below, imports
 
 PROJECT = ("runtime", "strategies", "main", "run_cycle_replay")
 NOUNS = ("runtime.domain", "runtime.errors")
+WIRINGS = ("runtime/wiring.py", "runtime/wiring_past.py")
 
 # What of this project a module may import; the first place that holds the module decides.
 ALLOWED: dict[str, tuple[str, ...]] = {
@@ -75,7 +76,7 @@ def domain_and_strategies_need_no_library(source: Source) -> Iterator[Finding]:
 
 def only_wiring_imports_adapters_and_strategies(source: Source) -> Iterator[Finding]:
     """The choice of adapters and strategies is made in one place."""
-    if source.within("runtime/wiring.py", "runtime/adapters", "strategies"):
+    if source.within(*WIRINGS, "runtime/adapters", "strategies"):
         return
     for node, name in imports(source):
         if below(name, ("runtime.adapters", "strategies")):
@@ -84,10 +85,10 @@ def only_wiring_imports_adapters_and_strategies(source: Source) -> Iterator[Find
 
 def only_entries_import_wiring(source: Source) -> Iterator[Finding]:
     """The engine takes its world as an argument; only a command wires one."""
-    if source.within(*ENTRIES):
+    if source.within(*ENTRIES, *WIRINGS):
         return
     for node, name in imports(source):
-        if below(name, ("runtime.wiring",)):
+        if below(name, ("runtime.wiring", "runtime.wiring_past")):
             yield source.finding(node, f"imports {name}; only an entry ({', '.join(ENTRIES)}) may")
 
 

@@ -56,6 +56,12 @@ class Listing:
         return self._rows
 
 
+def listed(path: Path) -> dict[str, Instrument]:
+    """Every USDT pair of an `exchangeInfo.json`."""
+    rows = _by_symbol(path)
+    return {symbol: parse_instrument(row) for symbol, row in rows.items() if symbol.endswith(CASH)}
+
+
 def derived(symbol: str, price: Decimal, *, trading: bool = True, step: Decimal | None = None) -> Instrument:
     """A USDT pair with realistic filters at `price` (USDT); `step` (base units) overrides the known or derived one."""
     base = symbol.removesuffix(CASH)

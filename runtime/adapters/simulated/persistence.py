@@ -7,7 +7,9 @@ and never half. It is the exchange's own record: the engine's store is somewhere
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -34,12 +36,30 @@ def save(books: Books, path: Path) -> None:
         os.close(folder)
 
 
+def to_document(books: Books) -> dict[str, Any]:
+    """The books as JSON values."""
+    document: dict[str, Any] = _BOOKS.dump_python(books, mode="json")
+    return document
+
+
+def from_document(document: Mapping[str, Any], where: str) -> Books:
+    """The books in a document; `BadPayload` naming the first thing that is wrong with it."""
+    try:
+        return _BOOKS.validate_python(document)
+    except ValidationError as error:
+        raise _fault(error, where) from None
+
+
 def load(path: Path) -> Books:
     """The books in `path`; `BadPayload` naming the first thing that is wrong with the file."""
     try:
         return _BOOKS.validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        fix = f"{first['msg']}; restore the file, or move it away to open a new paper account"
-        raise BadPayload(f"{path}: {where}", first["input"], fix) from None
+        raise _fault(error, str(path)) from None
+
+
+def _fault(error: ValidationError, where: str) -> BadPayload:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"])) or "the file"
+    fix = f"{first['msg']}; restore the file, or move it away to open a new paper account"
+    return BadPayload(f"{where}: {place}", first["input"], fix)

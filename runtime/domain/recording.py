@@ -1,0 +1,122 @@
+"""Recording: the columns of a track while they grow, hour by hour."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from runtime.domain.ledger import fees
+from runtime.domain.money import CASH, CORE, ZERO, plain
+from runtime.domain.orders import Intent, Side, Status
+from runtime.domain.report import Report
+from runtime.domain.slots import slot_date
+from runtime.domain.state import State
+from runtime.domain.track import LATCHED, REDUCE_ONLY, Columns, Trade, columns_document, read_columns, trade_document
+
+
+class Recorder:
+    """Notes hours as they end."""
+
+    def __init__(self, columns: Columns | None = None, trades: Iterable[Trade] = (), day_count: int = 0) -> None:
+        """Empty, or as `saved` left it."""
+        begun = columns or Columns()
+        self.hours, self.days = dict(begun.hours), dict(begun.days)
+        self.rungs = {name: at for at, name in enumerate(begun.rungs)}
+        self.gate_sets = {names: at for at, names in enumerate(begun.gate_sets)}
+        self.trades, self.day_count = list(trades), day_count
+
+    def note(self, report: Report, before: State | None, after: State | None, flow: Decimal) -> None:
+        """Append one hour: its report, the state before and after it, and the USDT that came in from outside."""
+        worth = report.equity
+        if worth is None or after is None:
+            self._repeat(report.exit_code, flow)
+            return
+        columns = self.hours
+        cash = worth.cash_spot + worth.cash_earn + worth.in_transit
+        parts = {"equity": worth.total, "cash": cash, "core": worth.btc, "trend": worth.trend, "fuel": worth.fuel}
+        for name, amount in parts.items():
+            columns[name].append(float(amount))
+        columns["flow"].append(float(flow))
+        columns["price"].append(float(after.prices.get(CORE + CASH, ZERO)))
+        columns["exit"].append(report.exit_code)
+        columns["rung"].append(_index(self.rungs, report.pool.rung.value if report.pool else ""))
+        names = tuple(sorted({f"{gate.sleeve}:{gate.name}" for gate in report.gates}))
+        columns["gates"].append(_index(self.gate_sets, names))
+        columns["breaker"].append(_latches(after, report.slot))
+        for intent in report.intents:
+            if intent.status is Status.DONE and intent.order is not None and intent.order.executed_qty:
+                self.trades.append(_trade(intent, before, after))
+
+    def _repeat(self, exit_code: int, flow: Decimal) -> None:
+        """An hour that ended before it saw anything: what is owned is worth what it was."""
+        for column in self.hours.values():
+            column.append(column[-1] if column else 0)
+        self.hours["exit"][-1] = exit_code
+        self.hours["flow"][-1] = float(flow)
+
+    def end_day(self, state: State | None) -> None:
+        """Append what each asset is worth now."""
+        self.day_count += 1
+        for asset, value in _values(state).items() if state is not None else ():
+            if asset not in self.days:
+                self.days[asset] = array("d", bytes(8 * (self.day_count - 1)))
+            self.days[asset].append(float(value))
+        for column in self.days.values():
+            if len(column) < self.day_count:
+                column.append(0.0)
+
+    def columns(self) -> Columns:
+        """What was noted."""
+        return Columns(self.hours, dict(sorted(self.days.items())), tuple(self.rungs), tuple(self.gate_sets))
+
+    def saved(self) -> dict[str, Any]:
+        """JSON values."""
+        trades = [trade_document(trade) for trade in self.trades]
+        return {"columns": columns_document(self.columns()), "trades": trades, "day_count": self.day_count}
+
+    @classmethod
+    def made_from(cls, kept: Mapping[str, Any]) -> Recorder:
+        """The recorder that `saved` came from."""
+        trades = (Trade(**trade) for trade in kept["trades"])
+        return cls(read_columns(kept["columns"]), trades, kept["day_count"])
+
+
+def _index(table: dict[Any, int], value: object) -> int:
+    return table.setdefault(value, len(table))
+
+
+def _latches(state: State, slot: str) -> int:
+    breaker = state.memory.breaker
+    cooling = breaker.cooling_until is not None and slot_date(slot) <= breaker.cooling_until
+    return LATCHED * (breaker.liquidating or cooling) | REDUCE_ONLY * (state.memory.reduce_only_ms > 0)
+
+
+def _values(state: State) -> dict[str, Decimal]:
+    """USDT by managed asset at the last prices."""
+    owned = {asset: state.ledger.owned(asset) for asset in _assets(state)}
+    return {a: q if a == CASH else q * state.prices.get(a + CASH, ZERO) for a, q in owned.items() if q}
+
+
+def _assets(state: State) -> list[str]:
+    return sorted({asset for assets in state.ledger.totals.values() for asset in assets})
+
+
+def _trade(intent: Intent, before: State | None, after: State) -> Trade:
+    order = intent.order
+    assert order is not None
+    holder = before if intent.side is Side.SELL else after
+    position = holder.positions.get(order.symbol) if holder is not None else None
+    return Trade(
+        time_ms=order.time_ms,
+        symbol=order.symbol,
+        sleeve=intent.sleeve.value,
+        side=intent.side.value,
+        quantity=plain(order.executed_qty),
+        price=plain(round(order.average_price, 8)),
+        quote=plain(order.quote_qty),
+        fees={asset: plain(fee) for asset, fee in fees(order).items()},
+        reason=intent.reason,
+        entry=plain(round(position.average, 8)) if position is not None else "0",
+    )
