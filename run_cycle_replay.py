@@ -22,6 +22,7 @@ from runtime.history_command import (
     Interrupted,
     add_arguments,
     plan_of,
+    query_of,
     run_name,
     settings_of,
     shown,
@@ -86,7 +87,9 @@ def _tape(given: argparse.Namespace, settings: Settings) -> int:
 
 def _history(given: argparse.Namespace) -> int:
     plan = plan_of(given)
-    history = load_history(given.history, given.pools, (plan.start_ms, plan.end_ms))
+    history = load_history(given.history, query_of(given, plan), given.pools)
+    for note in history.candles.notes:
+        sys.stderr.write(f"{note}\n")
     settings = parse_settings(sized(settings_of(given.set), history), {"first_run": "fresh"})
     place = run_folder(given.out / run_name(settings, history, plan))
     kept = place.checkpoint()

@@ -27,6 +27,7 @@ from rich.progress import Progress as Bar
 
 from runtime.backtest import Progress
 from runtime.config import Settings
+from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.history import History
 from runtime.domain.history_plan import Deposits, HistoryPlan
 from runtime.domain.money import parse_decimal
@@ -52,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--earn-apr", default="0", metavar="FRACTION", help="what flexible Earn pays a year (default 0)")
     group.add_argument("--resume-days", type=int, metavar="DAYS", help="lift a latched loss limit after so many days")
     group.add_argument("--pools", metavar="WHAT", help="a folder of dated pools, one document, or pairs with commas")
+    group.add_argument("--symbols", metavar="PAIRS", help="which candles to read (default: those of the pools)")
+    group.add_argument("--allow-gaps", action="store_true", help="run although candles are missing in the middle")
     group.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any setting, by its name")
     group.add_argument("--out", type=Path, default=Path("var/history"), metavar="DIR", help="where runs are kept")
 
@@ -71,6 +74,12 @@ def plan_of(given: argparse.Namespace) -> HistoryPlan:
         earn_apr=_amount("--earn-apr", given.earn_apr, Decimal(1)),
         resume_days=given.resume_days,
     )
+
+
+def query_of(given: argparse.Namespace, plan: HistoryPlan) -> CandleQuery:
+    """The candles that the arguments ask for."""
+    symbols = tuple(given.symbols.split(",")) if given.symbols else None
+    return CandleQuery(plan.start_ms, plan.end_ms, symbols, allow_gaps=given.allow_gaps)
 
 
 def moment(name: str, text: str | None) -> int:

@@ -8,12 +8,12 @@ has only what was published), alerts that leave the process, and a BNB discount.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from runtime.adapters.candles import read_candles, symbols_in
 from runtime.adapters.clock import SimulatedClock
 from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.console import ConsoleAlerter
@@ -22,19 +22,20 @@ from runtime.adapters.memory import MemoryStore
 from runtime.adapters.run_folder import RunFolder
 from runtime.adapters.simulated.books import Books
 from runtime.adapters.simulated.conditions import Conditions, Costs, EarnTerms
-from runtime.adapters.simulated.documents import read_object
 from runtime.adapters.simulated.exchange import SimulatedExchange
-from runtime.adapters.simulated.past import PastMarket, PastPools
-from runtime.adapters.simulated.past_files import fixed_pool, read_history, read_pools
+from runtime.adapters.simulated.listing import listed
+from runtime.adapters.simulated.past import PastMarket
+from runtime.adapters.simulated.past_pools import PastPools, read_pools
 from runtime.adapters.simulated.persistence import from_document, to_document
 from runtime.backtest import Checkpoint, Progress, run_history
 from runtime.config import Settings
+from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.control import Control
 from runtime.domain.documents import decode, encode
-from runtime.domain.history import DatedPool, History
+from runtime.domain.history import History
 from runtime.domain.history_plan import HistoryPlan
-from runtime.domain.money import CASH, CORE
-from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, slot_at
+from runtime.domain.money import CASH, CORE, FUEL
+from runtime.domain.slots import date_at, slot_at
 from runtime.domain.state import decode_state, encode_state
 from runtime.domain.texts import Language
 from runtime.domain.track import Track
@@ -65,8 +66,7 @@ class PastAccount:
         self.settings, self.strategy = settings, REGISTRY[settings.profile]
         self.history_sha256 = history.digest()
         self._clock = SimulatedClock(plan.start_ms)
-        span = (plan.start_ms, plan.end_ms)
-        self._market = PastMarket(history.candles, self._clock, span, history.instruments)
+        self._market = PastMarket(history.candles, self._clock, history.instruments)
         costs = Costs(fee=plan.fee, slippage_bps=plan.slippage * BPS)
         conditions = Conditions(costs=costs, earn=EarnTerms(apr={CASH: plan.earn_apr}))
         self._exchange = SimulatedExchange(self._market, self._clock, conditions, books)
@@ -124,15 +124,11 @@ def past_of(
 
 
 def _check_span(history: History, plan: HistoryPlan) -> None:
-    core = history.candles.get(CORE + CASH)
-    if core is None:
-        raise BadInput("history", ", ".join(sorted(history.candles)), f"must hold {CORE + CASH}: it is the regime")
-    first, end = core.hours.open_ms[0], core.hours.open_ms[-1] + HOUR_MS
-    if not first <= plan.start_ms < plan.end_ms <= end:
-        asked = f"{date_at(plan.start_ms)} to {date_at(plan.end_ms)}"
-        raise BadInput(
-            "range", asked, f"must lie within the candles of {CORE + CASH}: {date_at(first)} to {date_at(end)}"
-        )
+    query = history.candles.query
+    if not query.start_ms <= plan.start_ms < plan.end_ms <= query.end_ms:
+        spans = ((plan.start_ms, plan.end_ms), (query.start_ms, query.end_ms))
+        asked, known = (f"{slot_at(first)} to {slot_at(end)}" for first, end in spans)
+        raise BadInput("range", asked, f"must lie within what was read of the candles: {known}")
 
 
 def run_folder(folder: Path) -> RunFolder:
@@ -140,32 +136,16 @@ def run_folder(folder: Path) -> RunFolder:
     return RunFolder(folder)
 
 
-def load_history(folder: Path, pools: str | None, span_ms: tuple[int, int]) -> History:
-    """The history in a folder with its pools: `pools` is a folder of dated documents, one document or a list of pairs
-    (both stand unchanged, published anew each month), or None for the folder's own.
+def load_history(folder: Path, query: CandleQuery, pools: str | None) -> History:
+    """The history in a folder of candles, with the pools that `read_pools` finds; its filters, if it brings any.
+
+    Without `query.symbols`, what is read is what the run can touch: bitcoin, BNB, and every pair of the pools that the
+    folder has.
     """
-    history = read_history(folder)
-    return replace(history, pools=_pools(folder, pools, span_ms))
-
-
-def _pools(folder: Path, pools: str | None, span_ms: tuple[int, int]) -> tuple[DatedPool, ...]:
-    if pools is not None and not Path(pools).exists():
-        symbols = [name.strip().upper() for name in pools.split(",") if name.strip()]
-        if all(name.endswith(CASH) for name in symbols):
-            return _fixed(symbols, span_ms)
-        raise BadInput("--pools", pools, "must be a folder, a document, or pairs such as ETHUSDT,SOLUSDT")
-    place = Path(pools) if pools is not None else folder
-    if place.is_dir():
-        with suppress(BadInput):
-            return read_pools(place)
-        place /= "pool.json"
-    if not place.exists():
-        raise BadInput("--pools", str(place), "does not exist: name a folder of dated pools, a document, or pairs")
-    listed = read_object(place).get("symbols")
-    if not isinstance(listed, list | dict) or not all(isinstance(name, str) for name in listed):
-        raise BadInput(f"{place} symbols", listed, "must be a list of pairs")
-    return _fixed(list(listed), span_ms)
-
-
-def _fixed(symbols: list[str], span_ms: tuple[int, int]) -> tuple[DatedPool, ...]:
-    return fixed_pool(symbols, (date_at(span_ms[0]), date_at(span_ms[1] + DAY_MS)))
+    span = (date_at(query.start_ms), date_at(query.end_ms))
+    known = read_pools(pools, folder, span)
+    if query.symbols is None:
+        named = {CORE + CASH, FUEL + CASH, *(symbol for pool in known for symbol in pool.document.get("symbols") or ())}
+        query = replace(query, symbols=tuple(sorted(named & symbols_in(folder))))
+    info = folder / "exchangeInfo.json"
+    return History(read_candles(folder, query), known, listed(info) if info.exists() else {})

@@ -15,7 +15,6 @@ and plan give the same `digest` on every machine, whether the run was interrupte
 from __future__ import annotations
 
 import json
-import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -143,7 +142,7 @@ def read_columns(document: Mapping[str, Any]) -> Columns:
         {name: array(kind, document["hours"][name]) for name, kind in _TYPES.items()},
         {asset: array("d", values) for asset, values in document["days"].items()},
         list(document["rungs"]),
-        [tuple(map(sys.intern, names)) for names in document["gate_sets"]],
+        [tuple(names) for names in document["gate_sets"]],
     )
 
 

@@ -83,7 +83,7 @@ def test_a_checkpoint_of_another_run_is_refused(history: History) -> None:
 def test_an_hour_in_which_no_pair_has_a_candle_is_a_closed_exchange(history: History) -> None:
     gone = range(PLAN.start_ms + 30 * HOUR_MS, PLAN.start_ms + 32 * HOUR_MS)
     gapped = history
-    for symbol in history.candles:
+    for symbol in history.candles.hourly:
         gapped = without(gapped, symbol, gone)
     track = simulate(past_settings(), gapped, PLAN)
     exits = track.columns.hours["exit"]

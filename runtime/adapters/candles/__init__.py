@@ -16,5 +16,6 @@ lazily; history needs all of them at once.
 """
 
 from runtime.adapters.candles.folder import read_candles
+from runtime.adapters.candles.layout import symbols_in
 
-__all__ = ["read_candles"]
+__all__ = ["read_candles", "symbols_in"]

@@ -44,6 +44,13 @@ def find_files(folder: Path, symbols: tuple[str, ...] | None, found: Findings) -
     }
 
 
+def symbols_in(folder: Path) -> frozenset[str]:
+    """The symbols that a folder has hours of, whatever else is wrong with it."""
+    hours = folder / "1h"
+    place = hours if hours.is_dir() else folder
+    return frozenset(symbol for symbol, _ in _candle_files(place)) if place.is_dir() else frozenset()
+
+
 def _places(folder: Path, found: Findings) -> dict[str, Path]:
     """The folder of each interval."""
     if not folder.is_dir():

@@ -1,147 +1,122 @@
-"""The past as a market: `MarketData` over a `History` in memory, each answer as it was known at the clock's moment.
+"""The past as a market: `MarketData` over a history in memory, each answer as it was known at the clock's moment.
 
-It answers exactly as a market folder of the same candles does (`markets`; a test holds the two together), but from
-columns that are lined up once, so that an hour costs no search. *No look-ahead*:
+It answers as a market folder of the same candles does (`markets`; a test holds the two together), but from columns, a
+day at a time, so that an hour costs no search. *No look-ahead*:
 
-- The price in an hour is the open of its hourly candle: the last trade known when the hour begins, and the only one of
-  that hour that is. Without that candle it is the close of the candle before, for at most 3 hours; then there is none.
+- The price in an hour is the open of its hourly candle: the last trade known when the hour begins, and the only price
+  of that hour that is. Without that candle it is the close of the candle before, for at most 3 hours; then there is
+  none.
 - An hour in which no pair at all has a candle is an outage: the exchange is closed, and every call is `Unavailable`.
 - Of candles, those that have closed are given, and the open one as far as it has happened: one price, or the day's
-  closed hours and the present price. No row is read that begins after now.
-- A pair is unknown before its first candle; it trades while it has candles within two days.
-- Derived filters are reviewed once a calendar month, at the first price of that month: filters change rarely.
+  closed hours and the present price. Nothing is told of a row but its open before its interval is over.
+- A pair is unknown before its first hour; it trades while it has hours within two days.
+- Derived filters are reviewed once a calendar month, at the first price of that month: Binance changes them rarely.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from runtime.adapters.simulated.listing import derived
-from runtime.domain.history import DatedPool, Hours, SymbolHistory
+from runtime.domain.candle_columns import CandleColumns, CandleSet
 from runtime.domain.instruments import Instrument
-from runtime.domain.market import Candle, exact
-from runtime.domain.pool import Rung
+from runtime.domain.market import Candle
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
 from runtime.errors import Rejected, Unavailable
 from runtime.ports import Clock
 
 KLINES_MAX = 1000
-PRICE_AGE_MAX = 3
-"""Hours for which a close stands for a price that is missing."""
+PRICE_AGE_MAX_MS = 3 * HOUR_MS
 TRADING_AGE_MAX_MS = 2 * DAY_MS
-Row = tuple[Decimal | None, ...]
+Prices = Mapping[str, Decimal]
 
 
 class PastMarket:
-    """`MarketData` over the candles of a history, for clocks between `start_ms` and `end_ms` (epoch ms)."""
+    """`MarketData` over the candles of a history, for clocks within its query's range."""
 
-    def __init__(
-        self,
-        candles: Mapping[str, SymbolHistory],
-        clock: Clock,
-        span_ms: tuple[int, int],
-        filters: Mapping[str, Instrument] | None = None,
-    ) -> None:
-        """Line the prices up over the span; `filters` are the pairs' own, where they are known."""
+    def __init__(self, candles: CandleSet, clock: Clock, filters: Mapping[str, Instrument] | None = None) -> None:
+        """`filters` are the pairs' own, where they are known."""
         self._candles, self._clock, self._filters = candles, clock, filters or {}
-        self._start_ms = _floor(span_ms[0], HOUR_MS)
-        self._symbols = tuple(sorted(candles))
-        grid = range(self._start_ms, span_ms[1], HOUR_MS)
-        columns = [lined_up(candles[symbol].hours, grid) for symbol in self._symbols]
-        self._rows: list[Row] = list(zip(*columns, strict=True))
-        self._open = opened(candles, grid)
-        self._priced: tuple[int, Mapping[str, Decimal]] = (-1, {})
+        self._closed = candles.closed_hours()
+        self._day_ms, self._rows = -1, list[Prices]()
         self._reviewed: dict[tuple[str, int, bool], Instrument] = {}
 
     def open_at(self, now_ms: int) -> bool:
         """Whether the exchange is open in that hour: some pair has a candle."""
-        return bool(self._open[(now_ms - self._start_ms) // HOUR_MS])
+        return _floor(now_ms, HOUR_MS) not in self._closed
 
     def server_time_ms(self) -> int:
-        return self._clock.now_ms()
+        return self._now()
 
-    def prices(self) -> Mapping[str, Decimal]:
-        at = self._at()
-        if self._priced[0] != at:
-            found = dict(zip(self._symbols, self._rows[at], strict=True))
-            if None in found.values():
-                found = {symbol: price for symbol, price in found.items() if price is not None}
-            self._priced = at, found  # type: ignore[assignment] # nothing is None any more
-        return self._priced[1]
+    def prices(self) -> Prices:
+        now = self._now()
+        if not 0 <= now - self._day_ms < DAY_MS:
+            self._day_ms = _floor(now, DAY_MS)
+            self._rows = day_prices(self._candles.hourly, self._day_ms)
+        return self._rows[(now - self._day_ms) // HOUR_MS]
 
     def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
-        now = self._clock.now_ms()
-        self._at()
+        now = self._now()
         return now, {symbol: self._instrument(symbol, now) for symbol in symbols}
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
-        now = self._clock.now_ms()
-        self._at()
-        known = self._listed(symbol, now, f"klines {symbol}")
+        now = self._now()
+        hourly = self._listed(symbol, now, f"klines {symbol}")
         if interval not in {"1d", "1h"}:
             raise Rejected(f"klines {symbol} {interval}", -1120, "Invalid interval.")
         if limit < 1:
             raise Rejected(f"klines {symbol} limit {limit}", -1130, "Data sent for parameter 'limit' is not valid.")
-        count = min(limit, KLINES_MAX)
-        if interval == "1d":
-            return self._days(known, start_ms, count, now)
-        return self._hours(known.hours, start_ms, count, now)
+        daily = interval == "1d"
+        columns, count = self._candles.daily[symbol] if daily else hourly, min(limit, KLINES_MAX)
+        closed = columns.closed_at(now)
+        first = closed - count if start_ms is None else columns.index_at(start_ms)
+        found = columns.candles(first, min(closed, first + count))
+        forming = self._forming_day(hourly, now) if daily else _forming_hour(hourly, now)
+        found += [candle for candle in forming if start_ms is None or candle.open_time_ms >= start_ms]
+        return found[-count:] if start_ms is None else found[:count]
 
-    def _at(self) -> int:
-        """The clock's hour in the columns; `Unavailable` while the exchange is closed."""
-        at = (self._clock.now_ms() - self._start_ms) // HOUR_MS
-        if not self._open[at]:
+    def _now(self) -> int:
+        """The clock's moment; `Unavailable` while the exchange is closed."""
+        now = self._clock.now_ms()
+        if _floor(now, HOUR_MS) in self._closed:
             raise Unavailable("exchange", "closed: no pair has a candle in this hour")
-        return at
+        return now
 
     def _instrument(self, symbol: str, now: int) -> Instrument:
-        known = self._listed(symbol, now, f"exchangeInfo {symbol}").hours
-        closed = bisect_right(known.open_ms, now - HOUR_MS)
-        trading = not closed or now - known.open_ms[closed - 1] - HOUR_MS <= TRADING_AGE_MAX_MS
+        hourly = self._listed(symbol, now, f"exchangeInfo {symbol}")
+        closed = hourly.closed_at(now)
+        trading = not closed or _floor(now, HOUR_MS) - hourly.opens_ms[closed - 1] - HOUR_MS <= TRADING_AGE_MAX_MS
         month_ms = day_start_ms(date_at(now).replace(day=1))
         key = (symbol, month_ms, trading)
         if key not in self._reviewed:
-            self._reviewed[key] = self._review(symbol, month_ms, now, trading=trading)
+            self._reviewed[key] = self._review(hourly, month_ms, now, trading=trading)
         return self._reviewed[key]
 
-    def _review(self, symbol: str, month_ms: int, now: int, *, trading: bool) -> Instrument:
+    def _review(self, hourly: CandleColumns, month_ms: int, now: int, *, trading: bool) -> Instrument:
         """The pair's own filters, or those that follow from its first price of the month, or else its last one."""
-        own = self._filters.get(symbol)
+        own = self._filters.get(hourly.symbol)
         if own is not None:
             return own if trading or not own.tradable else replace(own, status="BREAK")
-        hours = self._candles[symbol].hours
-        at = bisect_left(hours.open_ms, month_ms)
-        begun = at < len(hours.open_ms) and hours.open_ms[at] <= now
-        return derived(symbol, hours.open[at] if begun else exact(hours.close[at - 1]), trading=trading)
+        at = hourly.index_at(month_ms)
+        begun = at < len(hourly) and hourly.opens_ms[at] <= now
+        (price,) = hourly.exact_open.between(at, at + 1) if begun else hourly.exact_close.between(at - 1, at)
+        return derived(hourly.symbol, price, trading=trading)
 
-    def _listed(self, symbol: str, now: int, what: str) -> SymbolHistory:
-        known = self._candles.get(symbol)
-        if known is None or known.hours.open_ms[0] > now:
+    def _listed(self, symbol: str, now: int, what: str) -> CandleColumns:
+        hourly = self._candles.hourly.get(symbol)
+        if hourly is None or not len(hourly) or hourly.opens_ms[0] > now:
             raise Rejected(what, -1121, "Invalid symbol.")
-        return known
+        return hourly
 
-    def _days(self, known: SymbolHistory, start_ms: int | None, count: int, now: int) -> Sequence[Candle]:
-        days = known.days
-        closed = bisect_right(days, now - DAY_MS, key=_open_ms)
-        forming = self._forming(known, now)
-        if start_ms is None:
-            return [*days[max(0, closed - count) : closed], *forming][-count:]
-        first = bisect_left(days, start_ms, key=_open_ms)
-        rest = [day for day in forming if day.open_time_ms >= start_ms]
-        return [*days[first : min(closed, first + count)], *rest][:count]
-
-    def _forming(self, known: SymbolHistory, now: int) -> list[Candle]:
+    def _forming_day(self, hourly: CandleColumns, now: int) -> list[Candle]:
         """The day in progress: its closed hours and the present price."""
-        day_ms, hours = _floor(now, DAY_MS), known.hours
-        of_day = range(bisect_left(hours.open_ms, day_ms), bisect_right(hours.open_ms, now - HOUR_MS))
-        parts = [candle_at(hours, at) for at in of_day]
-        price = self.prices().get(known.symbol)
+        day_ms, hour_ms = _floor(now, DAY_MS), _floor(now, HOUR_MS)
+        parts = hourly.candles(hourly.index_at(day_ms), hourly.index_at(hour_ms))
+        price = self.prices().get(hourly.symbol)
         if price is not None:
-            parts.append(_flat(_floor(now, HOUR_MS), float(price)))
+            parts.append(_flat(hour_ms, float(price)))
         if not parts:
             return []
         quoted = [part.quote_volume for part in parts if part.quote_volume is not None]
@@ -157,63 +132,39 @@ class PastMarket:
             )
         ]
 
-    @staticmethod
-    def _hours(hours: Hours, start_ms: int | None, count: int, now: int) -> Sequence[Candle]:
-        closed = bisect_right(hours.open_ms, now - HOUR_MS)
-        running = closed < len(hours.open_ms) and hours.open_ms[closed] <= now
-        first = max(0, closed - count) if start_ms is None else bisect_left(hours.open_ms, start_ms)
-        found = [candle_at(hours, at) for at in range(first, min(closed, first + count))]
-        if running and (start_ms is None or hours.open_ms[closed] >= start_ms):
-            found.append(_flat(hours.open_ms[closed], float(hours.open[closed])))
-        return found[-count:] if start_ms is None else found[:count]
+
+def day_prices(hourly: Mapping[str, CandleColumns], day_ms: int) -> list[Prices]:
+    """The prices known in each of the 24 hours of the UTC day that begins at `day_ms`."""
+    columns = [_day_column(column, day_ms) for column in hourly.values()]
+    symbols = tuple(hourly)
+    rows = (zip(symbols, row, strict=True) for row in zip(*columns, strict=True))
+    return [{symbol: price for symbol, price in row if price is not None} for row in rows]
 
 
-def lined_up(hours: Hours, grid: range) -> list[Decimal | None]:
-    """The price in each hour of `grid` (epoch ms): the open, or the close of at most 3 hours ago, or None."""
-    column: list[Decimal | None] = [None] * len(grid)
-    if not grid:
-        return column
-    at, age, last = bisect_left(hours.open_ms, grid.start), PRICE_AGE_MAX + 1, None
-    if at:
-        age, last = (grid.start - hours.open_ms[at - 1]) // HOUR_MS - 1, at - 1
-    count = len(hours.open_ms)
-    for row, hour in enumerate(grid):
-        if at < count and hours.open_ms[at] == hour:
-            column[row], age, last = hours.open[at], 0, at
-            at += 1
-        else:
-            if last is not None and age <= PRICE_AGE_MAX:
-                column[row] = exact(hours.close[last])
-            age += 1
-    return column
+def _day_column(hourly: CandleColumns, day_ms: int) -> Sequence[Decimal | None]:
+    """One symbol's price in each hour of a day; None where there is none."""
+    first, stop = hourly.index_at(day_ms), hourly.index_at(day_ms + DAY_MS)
+    opens = hourly.exact_open.between(first, stop)
+    if len(opens) == DAY_MS // HOUR_MS:
+        return opens
+    known = dict(zip(hourly.opens_ms[first:stop], opens, strict=True))
+    return [known.get(hour) or _last_close(hourly, hour) for hour in range(day_ms, day_ms + DAY_MS, HOUR_MS)]
 
 
-def opened(candles: Mapping[str, SymbolHistory], grid: range) -> bytearray:
-    """For each hour of `grid` 1 if some pair has a candle in it, else 0."""
-    found = bytearray(len(grid))
-    for known in candles.values():
-        times = known.hours.open_ms
-        for at in range(bisect_left(times, grid.start), bisect_left(times, grid.stop)):
-            found[(times[at] - grid.start) // HOUR_MS] = 1
-    return found
+def _last_close(hourly: CandleColumns, hour_ms: int) -> Decimal | None:
+    """The close that came last before `hour_ms`, while it is good for a price."""
+    at = hourly.index_at(hour_ms) - 1
+    if at < 0 or hour_ms - hourly.opens_ms[at] - HOUR_MS > PRICE_AGE_MAX_MS:
+        return None
+    return hourly.exact_close.between(at, at + 1)[0]
 
 
-def candle_at(hours: Hours, at: int) -> Candle:
-    """One hour as a candle."""
-    quoted = hours.quote_volume[at]
-    return Candle(
-        hours.open_ms[at],
-        float(hours.open[at]),
-        hours.high[at],
-        hours.low[at],
-        hours.close[at],
-        hours.volume[at],
-        None if quoted != quoted else quoted,  # noqa: PLR0124 - NaN is the only value that differs from itself
-    )
-
-
-def _open_ms(candle: Candle) -> int:
-    return candle.open_time_ms
+def _forming_hour(hourly: CandleColumns, now: int) -> list[Candle]:
+    hour_ms = _floor(now, HOUR_MS)
+    at = hourly.index_at(hour_ms)
+    if at == len(hourly) or hourly.opens_ms[at] != hour_ms:
+        return []
+    return [_flat(hour_ms, hourly.open[at])]
 
 
 def _flat(open_ms: int, price: float) -> Candle:
@@ -223,21 +174,3 @@ def _flat(open_ms: int, price: float) -> Candle:
 
 def _floor(now_ms: int, step_ms: int) -> int:
     return now_ms - now_ms % step_ms
-
-
-class PastPools:
-    """The upstream rung of a history: the newest document that is known at the clock's date."""
-
-    rung = Rung.FRESH_UPSTREAM
-    where = "pools of the past"
-
-    def __init__(self, pools: Sequence[DatedPool], clock: Clock) -> None:
-        """`pools` come oldest first."""
-        self._pools, self._clock = pools, clock
-
-    def read(self) -> Mapping[str, Any]:
-        today = date_at(self._clock.now_ms())
-        known = bisect_right(self._pools, today, key=lambda pool: pool.known_from)
-        if not known:
-            raise Unavailable(self.where, f"holds no pool dated {today} or earlier")
-        return self._pools[known - 1].document
