@@ -24,7 +24,7 @@ INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check --no-compile
 COMPILE := $(PYTHON) -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
-SCRIPTS := .ci/run ops/vps-dispatch/dispatch.sh ops/vps-dispatch/install.sh
+SCRIPTS := .ci/run ops/container/run.sh ops/vps-dispatch/dispatch.sh ops/vps-dispatch/install.sh
 
 # More arguments for the command behind a target: make run ARGS=--help, make test ARGS="-k ledger -x"
 ARGS ?=
