@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -153,7 +153,7 @@ class CandleQuery:
 class CandleSet:
     """The candles of a query by symbol; every symbol of `hourly` is in `daily` too.
 
-    Nothing in it opens at or after `query.end_ms`. `notes` are what an operator should know, such as a symbol that was
+    Everything in it has closed at `query.end_ms`. `notes` are what an operator should know, such as a symbol that was
     listed after the start. `fingerprint` is a SHA-256 over the files it was read from, for a run's record.
     """
 
@@ -180,19 +180,28 @@ def daily_from_hourly(hourly: CandleColumns) -> CandleColumns:
     """
     stops = _day_stops(hourly.opens_ms)
     parts = list(zip([0, *stops], stops, strict=False))
+    firsts, lasts = [first for first, _ in parts], [stop - 1 for stop in stops]
+    opens, closes = hourly.exact_open.texts(0, len(hourly)), hourly.exact_close.texts(0, len(hourly))
     return CandleColumns(
         hourly.symbol,
         DAY_MS,
-        array("q", [hourly.opens_ms[first] // DAY_MS * DAY_MS for first, _ in parts]),
-        array("d", [hourly.open[first] for first, _ in parts]),
-        array("d", [max(hourly.high[first:stop]) for first, stop in parts]),
-        array("d", [min(hourly.low[first:stop]) for first, stop in parts]),
-        array("d", [hourly.close[stop - 1] for _, stop in parts]),
-        array("d", [math.fsum(hourly.volume[first:stop]) for first, stop in parts]),
-        array("d", [math.fsum(hourly.quote_volume[first:stop]) for first, stop in parts]),
-        exact_column([hourly.exact_open.texts(first, first + 1)[0] for first, _ in parts]),
-        exact_column([hourly.exact_close.texts(stop - 1, stop)[0] for _, stop in parts]),
+        array("q", [hourly.opens_ms[at] // DAY_MS * DAY_MS for at in firsts]),
+        array("d", [hourly.open[at] for at in firsts]),
+        _by_day(max, hourly.high, parts),
+        _by_day(min, hourly.low, parts),
+        array("d", [hourly.close[at] for at in lasts]),
+        _by_day(math.fsum, hourly.volume, parts),
+        _by_day(math.fsum, hourly.quote_volume, parts),
+        exact_column([opens[at] for at in firsts]),
+        exact_column([closes[at] for at in lasts]),
     )
+
+
+def _by_day(
+    of: Callable[[list[float]], float], column: array[float], parts: Sequence[tuple[int, int]]
+) -> array[float]:  # fmt: skip
+    values = column.tolist()
+    return array("d", [of(values[first:stop]) for first, stop in parts])
 
 
 def _day_stops(opens_ms: array[int]) -> list[int]:

@@ -1,6 +1,7 @@
 """Candle folders: years of klines on this machine, as history reads them and as a download writes them.
 
     folder    what lies where, what a query gets of it, and all that is wrong with it, in one text
+    cache     parsed files, by the bytes they were parsed from
     rows      one file's text as columns, quickly, or not at all
     faults    why a text could not be read: row, column, value and fix
 
@@ -8,7 +9,7 @@
     FOLDER/<SYMBOL>.csv.gz                                      hours alone
     each may be plain `.csv` too, and each may have the shape of Binance's own public files (12 columns, no header)
 
-`read_candles(folder, CandleQuery(start_ms, end_ms, symbols)) -> CandleSet` is all that a reader needs; the values are
+`read_candles(folder, CandleQuery(start_ms, end_ms, symbols), cache_folder) -> CandleSet` is all a reader needs; values are
 in `runtime.domain.candle_columns`. It raises `BadCandles` with every problem found, each naming file, row, value, fix.
 
 The simulated exchange has a reader of its own for the same files: an hour of paper needs one row of each and reads

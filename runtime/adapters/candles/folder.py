@@ -13,27 +13,31 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
+from runtime.adapters.candles.cache import ColumnCache
 from runtime.adapters.candles.faults import header_fault, row_faults
 from runtime.adapters.candles.findings import Findings
 from runtime.adapters.candles.holes import Loaded, check_days, check_hours, check_interval, closed_note
 from runtime.adapters.candles.layout import BITCOIN, STEPS, find_files
-from runtime.adapters.candles.rows import parse, shape_of
+from runtime.adapters.candles.rows import OWN, parse, shape_of
 from runtime.domain.candle_columns import CandleColumns, CandleQuery, CandleSet, daily_from_hourly
 from runtime.domain.slots import DAY_MS, HOUR_MS, minute_text
-from runtime.errors import BadInput, BadPayload
+from runtime.errors import BadCandles, BadInput
 
-BYTES_MAX = 268_435_456  # hundred times the hours of ten years
+BYTES_MAX = 67_108_864  # the hours of ten years have a tenth of it
 _GZIP = 31  # zlib's name for the format
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def read_candles(folder: Path, query: CandleQuery) -> CandleSet:
-    """The candles that `query` asks for; `BadInput` for a range without hours, `BadCandles` for what is wrong."""
+def read_candles(folder: Path, query: CandleQuery, cache_folder: Path | None = None) -> CandleSet:
+    """The candles that `query` asks for; `BadInput` for a range without hours, `BadCandles` for what is wrong.
+
+    With a `cache_folder` (never the operator's own), files that were read before are not parsed again.
+    """
     _check_range(query)
     found = Findings()
     files = find_files(folder, query.symbols, found)
     found.settle()
-    reader = _Reader(found)
+    reader = _Reader(found, ColumnCache(cache_folder))
     loaded = {
         interval: {symbol: reader.read(path, symbol, STEPS[interval]) for symbol, path in of.items()}
         for interval, of in files.items()
@@ -52,33 +56,24 @@ def read_candles(folder: Path, query: CandleQuery) -> CandleSet:
 class _Reader:
     """Reads files one after the other and remembers what they were."""
 
-    def __init__(self, found: Findings) -> None:
-        self.found = found
+    def __init__(self, found: Findings, cache: ColumnCache) -> None:
+        self.found, self.cache = found, cache
         self.digest = sha256()
 
     def read(self, path: Path, symbol: str, step_ms: int) -> Loaded | None:
-        """The candles of a file; None and a problem where it cannot be used."""
+        """The candles of a file; None and problems where it cannot be used."""
         try:
             packed = _packed(path)
-            self.digest.update(sha256(packed).digest())
-            data = _unpacked(path, packed)
-        except BadPayload as error:
-            self.found.problems.append(str(error))
+            content = sha256(packed).hexdigest()
+            self.digest.update(f"{symbol} {step_ms} {content}\n".encode())
+            known = self.cache.find(content, symbol, step_ms)
+            if known is None:
+                known = _parsed(path, _unpacked(path, packed), symbol, step_ms)
+                self.cache.keep(content, *known)
+        except BadCandles as error:
+            self.found.problems.extend(error.problems)
             return None
-        first_line = data[: data.find(b"\n") + 1 or len(data)]
-        shape = shape_of(first_line.rstrip(b"\r\n"))
-        if shape is None:
-            self.found.problems.append(header_fault(str(path), first_line.rstrip(b"\r\n")))
-            return None
-        body = data[len(first_line) if shape.first_row > 1 else 0 :]
-        columns = parse(body, shape, symbol, step_ms)
-        if columns is None:
-            self.found.problems.extend(row_faults(str(path), body, shape, step_ms))
-            return None
-        if not len(columns):
-            self.found.problem(str(path), "no rows", "must hold candles below its header")
-            return None
-        file = Loaded(str(path), shape.first_row, columns)
+        file = Loaded(str(path), *known)
         check_interval(file, self.found)
         return file
 
@@ -95,31 +90,55 @@ def _check_range(query: CandleQuery) -> None:
 def _packed(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise BadPayload(str(path), "no regular file", "must be a file of candles")
-        if path.stat().st_size > BYTES_MAX:
-            raise BadPayload(str(path), f"{path.stat().st_size} bytes", f"must have {BYTES_MAX} at most")
+            raise _unusable(path, "no regular file", "must be a file of candles")
+        size = path.stat().st_size
+        if size > BYTES_MAX:
+            raise _unusable(path, f"{size} bytes", f"must have {BYTES_MAX} at most")
         return path.read_bytes()
     except OSError as error:
-        raise BadPayload(str(path), error.strerror or str(error), "must be readable") from None
+        raise _unusable(path, error.strerror or str(error), "must be readable") from None
 
 
 def _unpacked(path: Path, packed: bytes) -> bytes:
     """The text of a file; gzip may come in several parts, as joined files do."""
     if not packed.startswith(_GZIP_MAGIC):
         if path.suffix == ".gz":
-            raise BadPayload(str(path), packed[:2], "is not a gzip file; compress it, or name it .csv")
+            raise _unusable(path, packed[:2], "is not a gzip file; compress it, or name it .csv")
         return packed
     parts: list[bytes] = []
+    room = BYTES_MAX
     try:
         while packed:
             unpacker = zlib.decompressobj(_GZIP)
-            parts.append(unpacker.decompress(packed, BYTES_MAX))
+            parts.append(unpacker.decompress(packed, room))
+            room -= len(parts[-1])
+            if room <= 0:
+                raise _unusable(path, "its text", f"must have {BYTES_MAX} bytes at most")
             if not unpacker.eof:
-                raise BadPayload(str(path), f"{len(packed)} bytes", "is not a whole gzip file; write it again")
+                raise _unusable(path, f"{len(packed)} bytes", "is not a whole gzip file; write it again")
             packed = unpacker.unused_data
     except zlib.error as error:
-        raise BadPayload(str(path), str(error), "is not a whole gzip file; write it again") from None
+        raise _unusable(path, str(error), "is not a whole gzip file; write it again") from None
     return b"".join(parts)
+
+
+def _parsed(path: Path, data: bytes, symbol: str, step_ms: int) -> tuple[int, CandleColumns]:
+    """The number of the first row and the candles of a file's text."""
+    first_line = data[: data.find(b"\n") + 1 or len(data)]
+    shape = shape_of(first_line.rstrip(b"\r\n"))
+    if shape is None:
+        raise BadCandles((header_fault(str(path), first_line.rstrip(b"\r\n")),))
+    body = data[len(first_line) :] if shape is OWN else data
+    columns = parse(body, shape, symbol, step_ms)
+    if columns is None:
+        raise BadCandles(tuple(row_faults(str(path), body, shape, step_ms)))
+    if not len(columns):
+        raise _unusable(path, "no rows", "must hold candles below its header")
+    return shape.first_row, columns
+
+
+def _unusable(path: Path, value: object, fix: str) -> BadCandles:
+    return BadCandles((str(BadInput(str(path), value, fix)),))
 
 
 def _overlaps(file: Loaded, query: CandleQuery, found: Findings) -> bool:
@@ -139,7 +158,7 @@ def _overlaps(file: Loaded, query: CandleQuery, found: Findings) -> bool:
 def _cut(
     hours: Mapping[str, Loaded], days: Mapping[str, Loaded], query: CandleQuery, reader: _Reader
 ) -> CandleSet:  # fmt: skip
-    """What a run may see of the files: from the warm-up to the end."""
+    """What a run may see of the files: from the warm-up on, what has closed at the end."""
     from_ms = query.start_ms - query.warmup_days * DAY_MS
     from_ms -= from_ms % DAY_MS
     closed_note(hours[BITCOIN].columns, query, reader.found)
@@ -152,4 +171,4 @@ def _cut(
 
 
 def _between(columns: CandleColumns, from_ms: int, end_ms: int) -> CandleColumns:
-    return columns.cut(columns.index_at(from_ms), columns.index_at(end_ms))
+    return columns.cut(columns.index_at(from_ms), columns.closed_at(end_ms))

@@ -93,8 +93,12 @@ def _tail(file: Loaded, query: CandleQuery, found: Findings, *, late: int, whole
     if not whole and (query.allow_gaps or late <= query.gap_hours_max):
         found.note(f"{file.columns.symbol} {ends}, {late} h before the end: from then on it has no price")
         return
-    fix = f"must reach {minute_text(query.end_ms)}: end earlier, download what is missing"
-    found.problem(last, ends, fix if whole else f"{fix}, leave the symbol out, {_ANYWAY} (it then counts as delisted)")
+    fix = f"must reach {minute_text(query.end_ms)}: end earlier, "
+    if whole:
+        fix += "or download what is missing"
+    else:
+        fix += f"download what is missing, leave the symbol out, {_ANYWAY} (it then counts as delisted)"
+    found.problem(last, ends, fix)
 
 
 def _middle(file: Loaded, query: CandleQuery, found: Findings) -> None:

@@ -32,7 +32,9 @@ def find_files(folder: Path, symbols: tuple[str, ...] | None, found: Findings) -
     asked = set(symbols) if symbols is not None else set(hours)
     for symbol in sorted(asked | {BITCOIN} - set(hours)):
         if symbol not in hours:
-            why = "bitcoin's candles are always needed" if symbol == BITCOIN else "or leave the symbol out"
+            why = (
+                "bitcoin's candles are always needed" if symbol == BITCOIN else "download them, or leave the symbol out"
+            )
             found.problem(str(places["1h"] / f"{symbol}.csv.gz"), "missing", f"must hold the hours of {symbol}; {why}")
     days_alone = sorted(set(files["1d"]) - set(hours))
     if symbols is None and days_alone:

@@ -80,17 +80,29 @@ def _columns(
         times = array("q", map(_milliseconds, times))
     opens, closes_text = column("open"), column("close")
     open_, high, low, close = map(_floats, (opens, column("high"), column("low"), closes_text))
-    volume, quoted = _floats(column("volume")), column("quote_volume")
-    counts = (volume, _known(quoted), _known(column("trades")))
-    if not (_timely(times, step_ms) and _sound(open_, high, low, close) and all(map(_not_negative, counts))):
+    volume, quoted, trades = _floats(column("volume")), column("quote_volume"), column("trades")
+    quote_volume, known = _optional(quoted)
+    if not (_timely(times, step_ms) and _sound(open_, high, low, close) and _counts(trades)):
         return None
-    quote_volume = _floats([text or "nan" for text in quoted])
+    if not (_not_negative(volume) and _not_negative(known)):
+        return None
     exact_open, exact_close = exact_column(opens), exact_column(closes_text)
-    return CandleColumns(symbol, step_ms, times, open_, high, low, close, volume, quote_volume, exact_open, exact_close)
+    return CandleColumns(
+        symbol, step_ms, times, open_, high, low, close, volume, quote_volume, exact_open, exact_close
+    )  # fmt: skip
 
 
-def _known(texts: Sequence[str]) -> array[float]:
-    return _floats(filter(None, texts))
+def _optional(texts: Sequence[str]) -> tuple[array[float], array[float]]:
+    """A column whose cells may be empty: with NaN for those, and without them."""
+    if "" not in texts:
+        values = _floats(texts)
+        return values, values
+    return _floats([text or "nan" for text in texts]), _floats(filter(None, texts))
+
+
+def _counts(texts: Sequence[str]) -> bool:
+    joined = "".join(texts)
+    return not joined or joined.isdigit() or _not_negative(_floats(filter(None, texts)))
 
 
 def _floats(texts: Iterable[str]) -> array[float]:
