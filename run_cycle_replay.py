@@ -87,7 +87,7 @@ def _tape(given: argparse.Namespace, settings: Settings) -> int:
 
 def _history(given: argparse.Namespace) -> int:
     plan = plan_of(given)
-    history = load_history(given.history, query_of(given, plan), given.pools)
+    history = load_history(given.history, query_of(given, plan), given.pools, given.out / "parsed-candles")
     for note in history.candles.notes:
         sys.stderr.write(f"{note}\n")
     settings = parse_settings(sized(settings_of(given.set), history), {"first_run": "fresh"})

@@ -136,9 +136,10 @@ def run_folder(folder: Path) -> RunFolder:
     return RunFolder(folder)
 
 
-def load_history(folder: Path, query: CandleQuery, pools: str | None) -> History:
+def load_history(folder: Path, query: CandleQuery, pools: str | None, cache: Path | None = None) -> History:
     """The history in a folder of candles, with the pools that `read_pools` finds; its filters, if it brings any.
 
+    `cache` is where parsed candles are kept for the next run, if anywhere.
     Without `query.symbols`, what is read is what the run can touch: bitcoin, BNB, and every pair of the pools that the
     folder has.
     """
@@ -148,4 +149,4 @@ def load_history(folder: Path, query: CandleQuery, pools: str | None) -> History
         named = {CORE + CASH, FUEL + CASH, *(symbol for pool in known for symbol in pool.document.get("symbols") or ())}
         query = replace(query, symbols=tuple(sorted(named & symbols_in(folder))))
     info = folder / "exchangeInfo.json"
-    return History(read_candles(folder, query), known, listed(info) if info.exists() else {})
+    return History(read_candles(folder, query, cache), known, listed(info) if info.exists() else {})

@@ -9,8 +9,9 @@
     FOLDER/<SYMBOL>.csv.gz                                      hours alone
     each may be plain `.csv` too, and each may have the shape of Binance's own public files (12 columns, no header)
 
-`read_candles(folder, CandleQuery(start_ms, end_ms, symbols), cache_folder) -> CandleSet` is all a reader needs; values are
-in `runtime.domain.candle_columns`. It raises `BadCandles` with every problem found, each naming file, row, value, fix.
+`read_candles(folder, CandleQuery(start_ms, end_ms, symbols), cache_folder) -> CandleSet` is all that a reader needs;
+the values are in `runtime.domain.candle_columns`. It raises `BadCandles` with every problem found: file, row, value
+and fix.
 
 The simulated exchange has a reader of its own for the same files: an hour of paper needs one row of each and reads
 lazily; history needs all of them at once.

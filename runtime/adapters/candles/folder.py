@@ -142,12 +142,12 @@ def _unusable(path: Path, value: object, fix: str) -> BadCandles:
 
 
 def _overlaps(file: Loaded, query: CandleQuery, found: Findings) -> bool:
-    """Whether a symbol has any hour of the range; else it is left out with a note, or refused if it was asked for."""
+    """Whether a symbol has any hour of the range; else it is left out, with a note or as a problem if asked for."""
     symbol, first_ms = file.columns.symbol, file.columns.opens_ms[0]
     if (first_ms < query.end_ms and file.end_ms > query.start_ms) or symbol == BITCOIN:
         return True
     has = f"{minute_text(first_ms)} to {minute_text(file.end_ms)}"
-    if query.symbols is None:
+    if query.symbols is None or query.allow_gaps:
         found.note(f"{symbol} is left out: its hours are {has}")
     else:
         asked = f"{minute_text(query.start_ms)} to {minute_text(query.end_ms)}"
