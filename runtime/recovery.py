@@ -24,7 +24,7 @@ from runtime.domain.ledger import Entry, fees
 from runtime.domain.money import CASH, plain
 from runtime.domain.orders import EarnRecord, Intent, Kind, Order, Status
 from runtime.domain.reconciliation import spot_differences
-from runtime.domain.slots import HOUR_MS, slot_start_ms
+from runtime.domain.slots import HOUR_MS, slot_start_ms, slots_between
 from runtime.errors import EngineError, Rejected
 from runtime.hour import BACK_END_MS, RECV_WINDOW_MS, SHOWN_MS, Hour
 
@@ -60,7 +60,9 @@ def close(hour: Hour, intents: Sequence[Intent]) -> None:
 
 def settle(hour: Hour, intents: Sequence[Intent]) -> tuple[Intent, ...]:
     """Each intent as far as the exchange can tell now; look-ups are shared in two rounds."""
-    first = [_looked_up(hour, intent) for intent in intents]
+    first: list[Intent] = []
+    for intent in intents:
+        first.append(_looked_up(hour, intent, first))
     suspects = [i for i in first if i.status is Status.UNKNOWN and i.kind is Kind.ORDER and _fence_passed(hour, i)]
     suspects = [i for i in suspects if i.order is None and i.detail == NOT_FOUND]
     if not suspects:
@@ -89,9 +91,9 @@ def _fence_passed(hour: Hour, intent: Intent) -> bool:
     return hour.now_ms() > fence_ms(intent)
 
 
-def _looked_up(hour: Hour, intent: Intent) -> Intent:
+def _looked_up(hour: Hour, intent: Intent, beside: Sequence[Intent] = ()) -> Intent:
     try:
-        return _settled_order(hour, intent) if intent.kind is Kind.ORDER else settled_earn(hour, intent)
+        return _settled_order(hour, intent) if intent.kind is Kind.ORDER else settled_earn(hour, intent, beside)
     except Rejected as error:
         return _refused_look_up(hour, intent, error)
     except EngineError as error:
@@ -166,32 +168,42 @@ def _judged(hour: Hour, intent: Intent, resting: Sequence[Order]) -> Intent:
     return intent.moved(Status.ABSENT, detail="not placed: proved absent after its fence")
 
 
-def settled_earn(hour: Hour, intent: Intent) -> Intent:
+def settled_earn(hour: Hour, intent: Intent, beside: Sequence[Intent] = ()) -> Intent:
     """An Earn move as its records show it; never repeated, only found, failed, waiting, or absent.
 
-    Known by the id that the exchange gave it, or else by being newer than the write-ahead with exactly its amount.
+    Known by the id that the exchange gave it, or else by being newer than the write-ahead with exactly its amount, and
+    no other intent's: neither of the state and the journal, nor of those settled `beside` it.
     """
     since = intent.recorded_ms - ORDER_TIME_SPARE_MS
     records = hour.world.exchange.earn_records(intent.kind, intent.symbol, since)
-    record = _record_of(intent, records)
-    if record is None:
-        if intent.before.get("move_id") or not _fence_passed(hour, intent):
-            return intent.moved(Status.UNKNOWN, detail=NOT_FOUND)
-        return intent.moved(Status.ABSENT, detail="no record of it after its fence")
-    known = replace(intent, before={**intent.before, "move_id": str(record.move_id)})
-    if record.failed:
-        return known.moved(Status.REFUSED, detail="failed at the exchange")
-    if record.settled:
-        return known.moved(Status.DONE, detail="settled")
-    return known.moved(Status.UNKNOWN, detail="accepted, not credited yet")
-
-
-def _record_of(intent: Intent, records: Sequence[EarnRecord]) -> EarnRecord | None:
     known = intent.before.get("move_id")
     if known:
-        return next((record for record in records if str(record.move_id) == known), None)
-    same = (r for r in records if r.amount == intent.quantity and r.time_ms >= intent.recorded_ms - ORDER_TIME_SPARE_MS)
-    return next(same, None)
+        record = next((record for record in records if str(record.move_id) == known), None)
+    else:
+        record = _unclaimed(hour, intent, beside, [r for r in records if r.amount == intent.quantity])
+    if record is None:
+        if known or not _fence_passed(hour, intent):
+            return intent.moved(Status.UNKNOWN, detail=NOT_FOUND)
+        return intent.moved(Status.ABSENT, detail="no record of it after its fence")
+    found = replace(intent, before={**intent.before, "move_id": str(record.move_id)})
+    if record.failed:
+        return found.moved(Status.REFUSED, detail="failed at the exchange")
+    if record.settled:
+        return found.moved(Status.DONE, detail="settled")
+    return found.moved(Status.UNKNOWN, detail="accepted, not credited yet")
+
+
+def _unclaimed(
+    hour: Hour, intent: Intent, beside: Sequence[Intent], records: Sequence[EarnRecord]
+) -> EarnRecord | None:
+    """The oldest of the records by whose id no other intent of ours is known."""
+    if not records:
+        return None
+    store, slots = hour.world.store, (intent.slot, *slots_between(intent.slot, hour.slot))
+    written = (other for slot in slots for other in store.journal(slot))
+    others = (i for i in (*hour.state.intents, *beside, *written) if i.kind is intent.kind and i.id != intent.id)
+    claimed = {other.before.get("move_id") for other in others}
+    return next((record for record in records if str(record.move_id) not in claimed), None)
 
 
 def tell_unknown(hour: Hour, intent: Intent) -> None:
