@@ -15,6 +15,7 @@
     ├── Misconfigured            a human must change something (401, 403, 451, wrong token)
     ├── StoreError
     │   ├── StoreUnavailable     the store did not answer
+    │   ├── StoreMisconfigured   a human must change something at the store; also Misconfigured
     │   ├── LeaseLost            the lease is no longer ours: nothing was written
     │   └── StateUnreadable      the stored document is newer or malformed
     └── Rejected                 the exchange answered a read or an Earn call with a definite no (`code`)
@@ -122,6 +123,10 @@ class StoreError(EngineError):
 
 class StoreUnavailable(StoreError):
     """The store did not answer, or what it did is not known."""
+
+
+class StoreMisconfigured(Misconfigured, StoreError):
+    """A human must change something at the store: it is the store that failed, and nothing was written."""
 
 
 class LeaseLost(StoreError):

@@ -191,7 +191,8 @@ class Changes:
 class Store(Protocol):
     """One account's documents. Every write is conditional on the token of the last read or write.
 
-    All methods raise `StoreUnavailable` when the store does not answer within seconds; a write whose answer was lost
+    All methods raise `StoreUnavailable` when the store does not answer within seconds, and `StoreMisconfigured` when a
+    human must change something first; a write whose answer was lost
     is looked up by the adapter and only then reported: done, `LeaseLost`, or `StoreUnavailable`.
     """
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from runtime.domain.state import Dependency
-from runtime.errors import EngineError, Misconfigured, RateLimited, Rejected, Unavailable
+from runtime.errors import EngineError, Misconfigured, RateLimited, Rejected, StoreError, Unavailable
 
 BINANCE, TELEGRAM = "binance", "telegram"
 OPEN_AFTER = 3
@@ -48,7 +48,11 @@ def worked(dependencies: Dependencies, name: str, now_ms: int) -> dict[str, Depe
 
 
 def after_abort(dependencies: Dependencies, error: EngineError) -> dict[str, Dependency]:
-    """What an hour that ended early by `error` learned about the exchange; a pause that is kept is no failure."""
+    """What an hour that ended early by `error` learned about the exchange; a pause that is kept is no failure, and a
+    store that refuses us says nothing of the exchange.
+    """
+    if isinstance(error, StoreError):
+        return dict(dependencies)
     if isinstance(error, RateLimited):
         known = error.retry_at_ms <= dependencies.get(BINANCE, Dependency()).retry_at_ms
         return dict(dependencies) if known else failed(dependencies, BINANCE, error.retry_at_ms)

@@ -21,7 +21,7 @@ from runtime.domain.control import Control, Mode
 from runtime.domain.market import DailySeries
 from runtime.domain.pool import Rung
 from runtime.domain.state import State
-from runtime.errors import LeaseLost, Misconfigured, StateUnreadable, StoreError, StoreUnavailable, Unavailable
+from runtime.errors import LeaseLost, StateUnreadable, StoreError, StoreMisconfigured, StoreUnavailable, Unavailable
 from runtime.ports import Changes, DailyCache, Held
 from tests.support.emulator import firestore_emulator  # noqa: F401 - a fixture, asked for by name
 from tests.support.grpc_wire import GrpcError, Wire, cut, lose_answer
@@ -386,13 +386,13 @@ def test_what_a_human_must_mend_says_how(wire: Wire, store: FirestoreStore, name
     code = grpc.StatusCode[name]
     held = take(store)
     wire.on_read.append(cut(code, details))
-    with pytest.raises(Misconfigured, match="Firestore read") as caught:
+    with pytest.raises(StoreMisconfigured, match="Firestore read") as caught:
         store.load()
     assert fix in caught.value.fix
     assert details in caught.value.why
     wire.on_commit.append(cut(code, details))
     wire.on_read.append(cut(code, details))
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises(StoreMisconfigured) as caught:
         store.commit(held, Changes(state()))
     assert fix in caught.value.fix
 
@@ -417,7 +417,7 @@ class TestSignIn:
     def test_an_emulator_in_the_environment_stops_a_live_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
         monkeypatch.setattr(google.auth, "default", lambda **_: (Fresh(), "p"))
-        with pytest.raises(Misconfigured, match="unset FIRESTORE_EMULATOR_HOST"):
+        with pytest.raises(StoreMisconfigured, match="unset FIRESTORE_EMULATOR_HOST"):
             FirestoreStore(Connection("live")).load()
 
     @pytest.mark.emulator
@@ -430,8 +430,8 @@ class TestSignIn:
     @pytest.mark.parametrize(
         ("error", "kind", "text"),
         [
-            (lost("DefaultCredentialsError", "none found"), Misconfigured, "application default credentials"),
-            (lost("RefreshError", "invalid_grant"), Misconfigured, "sign in again"),
+            (lost("DefaultCredentialsError", "none found"), StoreMisconfigured, "application default credentials"),
+            (lost("RefreshError", "invalid_grant"), StoreMisconfigured, "sign in again"),
             (lost("RefreshError", "try later", retryable=True), StoreUnavailable, "try later"),
             (lost("TransportError", "no route"), StoreUnavailable, "no route"),
         ],

@@ -6,7 +6,16 @@ import pytest
 
 from runtime.domain.dependencies import BINANCE, TELEGRAM, after_abort, failed, is_open, pause_ms, worked
 from runtime.domain.state import Dependency
-from runtime.errors import Abort, EngineError, Misconfigured, RateLimited, Rejected, StoreUnavailable, Unavailable
+from runtime.errors import (
+    Abort,
+    EngineError,
+    Misconfigured,
+    RateLimited,
+    Rejected,
+    StoreMisconfigured,
+    StoreUnavailable,
+    Unavailable,
+)
 
 
 def test_the_third_failure_in_a_row_opens_and_one_success_closes() -> None:
@@ -44,6 +53,7 @@ def test_a_shorter_pause_never_replaces_a_longer_one() -> None:
         (Rejected("account", -1, "no"), 1),
         (RateLimited("account", "slow down", 5), 1),
         (StoreUnavailable("store: no answer"), 0),
+        (StoreMisconfigured("Firestore commit", "403", "grant the role"), 0),
         (Abort("something of ours"), 0),
     ],
 )

@@ -97,6 +97,17 @@ def test_a_move_that_a_closed_intent_of_the_journal_is_known_by_is_not_taken() -
         assert moves(s)[lost.id] == (Status.ABSENT, "")
 
 
+def test_a_subscription_of_the_same_number_claims_no_redemption() -> None:
+    """The exchange numbers the two apart, so one number may be in both."""
+    with scene() as s:
+        s.hour()
+        lost = recorded(s, Kind.REDEEM, AMOUNT, 8)
+        other = recorded(s, Kind.SUBSCRIBE, AMOUNT, 9)
+        known_by(s, other, sent(s, lost))
+        settle_quietly(s)
+        assert moves(s)[lost.id][0] is Status.DONE
+
+
 @settings(max_examples=25, deadline=None)
 @given(acts=ACTS, orders=st.permutations(range(6)))
 def test_however_moves_overlap_each_is_one_intents_and_the_ledger_agrees(acts: list[Act], orders: list[int]) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -17,7 +18,7 @@ from runtime.domain.ledger import Entry
 from runtime.domain.orders import Intent, Side, Status
 from runtime.domain.report import CycleStatus
 from runtime.domain.state import encode_state
-from runtime.errors import LeaseLost, StoreUnavailable
+from runtime.errors import LeaseLost, StoreMisconfigured, StoreUnavailable
 from runtime.ports import Changes, CycleRecord, DailyCache, Held, Loaded, Store, World
 from tests.support.worlds import FIRST, Scene, scene
 
@@ -108,6 +109,45 @@ def test_a_write_ahead_that_fails_sends_nothing(error: type[StoreUnavailable | L
         s.clock.sleep(421)
         assert s.hour().status is CycleStatus.DONE
         assert s.differences() == {}
+
+
+class Forbidding:
+    """A store that refuses one of its calls, for want of a permission, from the `first` of them on."""
+
+    def __init__(self, real: Store, call: str, first: int) -> None:
+        self._real, self._call, self._left = real, call, first
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._call:
+            self._left -= 1
+            if self._left <= 0:
+                return self._refuse
+        return getattr(self._real, name)
+
+    def _refuse(self, *_: object) -> object:
+        raise StoreMisconfigured("Firestore write", "403 Missing or insufficient permissions", "grant the role")
+
+
+@pytest.mark.parametrize(("call", "first"), [("load", 1), ("take_lease", 1), *(("commit", n) for n in range(1, 8))])
+def test_a_store_that_wants_a_permission_is_told_and_never_counts_against_the_exchange(call: str, first: int) -> None:
+    """Three hours of it open no breaker: the exchange answered every time."""
+    with scene() as s:
+        real = s.store
+        for _ in range(3):
+            s.store = cast("Store", Forbidding(real, call, first))
+            report = s.next()
+            if report.exit_code:
+                (alert, *_) = [alert for alert in s.messenger.taken if alert.kind == "misconfigured"]
+                assert (alert.facts["what"], alert.facts["fix"]) == ("Firestore write", "grant the role")
+            s.messenger.taken.clear()
+            s.clock.sleep(421)
+        s.store = real
+        loaded = real.load().state
+        assert loaded is None or "binance" not in loaded.dependencies
+        assert s.next().exit_code == 0
+        assert s.differences() == {}
+        assert s.state.drift == {}
+        assert len(s.orders()) == len(set(s.orders()))
 
 
 @pytest.mark.parametrize("fails_at", [2, 3, 4, 5, 6])

@@ -66,7 +66,7 @@ class Connection:
 
     @property
     def client(self) -> firestore.Client:
-        """The client; `Misconfigured` without usable credentials."""
+        """The client; `StoreMisconfigured` without usable credentials."""
         with self._lock:
             if self._client is None:
                 with translated("sign-in"):

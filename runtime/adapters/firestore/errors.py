@@ -1,11 +1,11 @@
 """Google's errors in our words: which one a human must mend, which one passes, which one says no.
 
     what Google raises                                   ours
-    no credentials, credentials refused, 401             Misconfigured: credentials
-    403 with a disabled API                              Misconfigured: enable the API
-    403                                                  Misconfigured: grant the role
-    404 on a read                                        Misconfigured: no such database
-    400 failed precondition on a read                    Misconfigured: a database in Datastore mode, a missing index
+    no credentials, credentials refused, 401             StoreMisconfigured: credentials
+    403 with a disabled API                              StoreMisconfigured: enable the API
+    403                                                  StoreMisconfigured: grant the role
+    404 on a read                                        StoreMisconfigured: no such database
+    400 failed precondition on a read                    StoreMisconfigured: Datastore mode, a missing index
     400 invalid argument, 400 out of range               StoreError: this document cannot be stored
     deadline, unavailable, aborted, quota, anything else StoreUnavailable
 
@@ -21,7 +21,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
 from runtime.domain.redaction import redact
-from runtime.errors import EngineError, Misconfigured, StoreError, StoreUnavailable
+from runtime.errors import EngineError, StoreError, StoreMisconfigured, StoreUnavailable
 
 PRECONDITION = (api.FailedPrecondition, api.Conflict, api.NotFound)
 """The document was not what the write expected (`Conflict` holds AlreadyExists and Aborted)."""
@@ -63,9 +63,9 @@ def translated(what: str) -> Iterator[None]:
     raise told
 
 
-def leaked() -> Misconfigured:
+def leaked() -> StoreMisconfigured:
     """The environment would send a live run to an emulator."""
-    return Misconfigured("Firestore", "FIRESTORE_EMULATOR_HOST is set", _LEAK)
+    return StoreMisconfigured("Firestore", "FIRESTORE_EMULATOR_HOST is set", _LEAK)
 
 
 def _ours(what: str, error: Exception) -> EngineError:
@@ -73,7 +73,7 @@ def _ours(what: str, error: Exception) -> EngineError:
         return _ours(what, error.cause)
     why, fix = in_words(error), _fix(error)
     if fix is not None:
-        return Misconfigured(what, why, fix)
+        return StoreMisconfigured(what, why, fix)
     if isinstance(error, api.InvalidArgument | api.OutOfRange):
         return StoreError(f"{what}: {why}; nothing was written")
     return StoreUnavailable(f"{what}: {why}")

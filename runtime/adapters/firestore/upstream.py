@@ -12,7 +12,7 @@ from typing import Any
 from runtime.adapters.firestore.connection import Connection
 from runtime.adapters.firestore.documents import json_values
 from runtime.domain.pool import Rung
-from runtime.errors import Misconfigured, StoreError, Unavailable
+from runtime.errors import StoreError, Unavailable
 
 
 class FirestorePoolSource:
@@ -28,7 +28,7 @@ class FirestorePoolSource:
     def read(self) -> Mapping[str, Any]:
         try:
             reading = self._connection.read([self.where])
-        except (StoreError, Misconfigured) as error:
+        except StoreError as error:
             raise Unavailable(self.where, str(error)) from error
         found = reading.found.get(self.where)
         if found is None:
