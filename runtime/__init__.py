@@ -3,6 +3,7 @@
 The hour
     cycle        the hour, top to bottom; the only place that orders the steps
     hour         what the steps of an hour share while it runs
+    key_check    what the API key may do; one that may withdraw trades nothing
     recovery     settling what a dead hour left open, before anything new
     snapshot     what the hour sees: prices, pairs, candles, with the fewest calls
     reconcile    ledger against account, by the exchange's own evidence

@@ -22,6 +22,7 @@ from runtime.errors import (
     ClockSkewed,
     EngineError,
     LeaseLost,
+    LocationBlocked,
     LostState,
     Misconfigured,
     NewAccount,
@@ -29,6 +30,7 @@ from runtime.errors import (
     SettingsError,
     StoreError,
     Unavailable,
+    WithdrawKey,
 )
 from runtime.hour import LEASE_S, Hour
 from runtime.ports import Changes, CycleRecord, Held, Loaded, World
@@ -188,6 +190,8 @@ def alert_for(slot: str, error: EngineError, *, sent: bool) -> Alert:
         facts = {"skew": str(error.skew_ms), "limit": str(error.limit_ms)}
     if isinstance(error, RateLimited):
         facts = {"what": error.what, "until": minute_text(error.retry_at_ms)}
+    if isinstance(error, WithdrawKey):
+        facts = {"account": error.account}
     kinds = (kind for known, kind in _KINDS if isinstance(error, known))
     return new_alert(next(kinds, AlertKind.UNEXPECTED if sent else AlertKind.ABORTED), slot, facts)
 
@@ -196,8 +200,10 @@ _KINDS: tuple[tuple[type[EngineError], AlertKind], ...] = (
     (LostState, AlertKind.LOST_STATE),
     (NewAccount, AlertKind.NEW_ACCOUNT),
     (ClockSkewed, AlertKind.CLOCK_SKEW),
+    (LocationBlocked, AlertKind.LOCATION_BLOCKED),
     (Misconfigured, AlertKind.MISCONFIGURED),
     (RateLimited, AlertKind.RATE_LIMITED),
+    (WithdrawKey, AlertKind.WITHDRAW_KEY),
     (SettingsError, AlertKind.SETTINGS),
 )
 

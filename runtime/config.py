@@ -59,6 +59,7 @@ class Settings(Frozen):
     firestore_emulator: str | None = None
     binance_key: SecretStr | None = None
     binance_secret: SecretStr | None = None
+    allow_withdraw_key: str | None = None
     binance_api: str = "https://api.binance.com"
     binance_market: str = "https://api.binance.com"
     telegram_token: SecretStr | None = None
@@ -154,6 +155,7 @@ VARIABLES: Mapping[str, str] = {
     "ENGINE_STORE": "store",
     "ENGINE_DATA_DIR": "data_dir",
     "ENGINE_FIRST_RUN": "first_run",
+    "ENGINE_ALLOW_WITHDRAW_KEY": "allow_withdraw_key",
     "ENGINE_SLOT": "slot",
     "ENGINE_STATE_COLLECTION": "state_collection",
     "ENGINE_STATE_DOCUMENT": "state_document",

@@ -37,6 +37,7 @@ from runtime.domain.state import State, encode_state
 from runtime.errors import EngineError, LeaseLost, LostState, RateLimited, SettingsError
 from runtime.execution import carry_out
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, SKEW_MAX_MS, Hour
+from runtime.key_check import heed_key, key_call
 from runtime.ports import DailyCache, Held, Loaded, World
 from runtime.rebuild import first_state
 from runtime.reconcile import link_performance, reconcile
@@ -89,7 +90,8 @@ def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loa
             return begun
         state, entries, loaded = begun
         started_ms = world.clock.now_ms()  # it may have taken minutes
-    answers = world.gather(_first_calls(world, loaded, state, slot, cache))
+    first = _first_calls(world, loaded, state, slot, cache)
+    answers = world.gather({**first, **key_call(settings, world, state, slot)})
     if isinstance(answers["lease"], LeaseLost):
         return lease_held(settings, slot)
     held = cast("Held", needed(answers, "lease"))
@@ -188,6 +190,7 @@ def _orient(hour: Hour, answers: Answers) -> None:
 
 def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
     """The hour itself: every step from the pool to the last order."""
+    heed_key(hour, answers)
     resolution = _resolve_pool(hour, answers)
     if hour.state.open_intents:
         recover(hour)

@@ -2,6 +2,7 @@
 
     EngineError
     ├── SettingsError            the settings are wrong; nothing was sent                  exit 2
+    │   └── WithdrawKey          the API key may withdraw, and no setting allows that by name
     ├── BadCandles               a folder of candles cannot be used; all that is wrong with it    exit 2
     ├── BadInput                 a payload, file or series is wrong: names field, value and fix
     │   ├── BadSeries            one symbol's candles cannot be trusted
@@ -12,7 +13,8 @@
     │   └── ClockSkewed          this machine's clock and the exchange's disagree
     ├── Unavailable              a dependency did not answer; nothing was changed; may be tried later
     │   └── RateLimited          it said when: `retry_at_ms`
-    ├── Misconfigured            a human must change something (401, 403, 451, wrong token)
+    ├── Misconfigured            a human must change something (401, 403, wrong token)
+    │   └── LocationBlocked      451: the exchange does not serve the place this machine stands in
     ├── StoreError
     │   ├── StoreUnavailable     the store did not answer
     │   ├── StoreMisconfigured   a human must change something at the store; also Misconfigured
@@ -50,6 +52,16 @@ class SettingsError(EngineError):
         """`problems` holds one line each, naming the setting, the value and the fix."""
         super().__init__("settings: " + "; ".join(problems))
         self.problems = problems
+
+
+class WithdrawKey(SettingsError):
+    """The account's API key may withdraw: no hour trades with it unless a setting names the account."""
+
+    def __init__(self, account: str) -> None:
+        """`account` is what the setting would have to name."""
+        problem = f"BINANCE_API_KEY: the key of account {account} may withdraw – take that right from it at Binance"
+        super().__init__((f"{problem}; to trade with it all the same, set ENGINE_ALLOW_WITHDRAW_KEY={account}",))
+        self.account = account
 
 
 class BadCandles(EngineError):
@@ -115,6 +127,10 @@ class Misconfigured(EngineError):
         """`fix` says what the human should do."""
         super().__init__(f"{what}: {why} – {fix}")
         self.what, self.why, self.fix = what, why, fix
+
+
+class LocationBlocked(Misconfigured):
+    """The exchange refuses the place this machine stands in; nothing but another place helps."""
 
 
 class StoreError(EngineError):

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
 from runtime.domain.alerts import Alert
+from runtime.domain.api_key import KeyRights
 from runtime.domain.control import Control
 from runtime.domain.evidence import Flow as Flow  # noqa: PLC0414
 from runtime.domain.instruments import Instrument
@@ -84,6 +85,12 @@ class Exchange(Protocol):
 
     def sync_clock(self, offset_ms: int) -> None:
         """Correct the timestamps of signed requests: exchange clock − local clock."""
+
+    def server_time_ms(self) -> int:
+        """The clock of the host that takes signed requests; it need not be the host of `MarketData`."""
+
+    def key_rights(self) -> KeyRights:
+        """What the API key may do."""
 
     def account(self) -> Account:
         """Spot balances without Earn's `LD` shadows."""

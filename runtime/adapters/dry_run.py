@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from runtime.domain.alerts import Alert
+from runtime.domain.api_key import KeyRights
 from runtime.domain.control import Control
 from runtime.domain.evidence import Flow
 from runtime.domain.ledger import Entry
@@ -42,6 +43,12 @@ class ReadOnlyExchange:
 
     def sync_clock(self, offset_ms: int) -> None:
         self._real.sync_clock(offset_ms)
+
+    def server_time_ms(self) -> int:
+        return self._real.server_time_ms()
+
+    def key_rights(self) -> KeyRights:
+        return self._real.key_rights()
 
     def account(self) -> Account:
         return self._real.account()

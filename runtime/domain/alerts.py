@@ -69,6 +69,10 @@ class AlertKind(StrEnum):
     FUEL = "fuel"
     EARN_FAILED = "earn_failed"
     MISCONFIGURED = "misconfigured"
+    LOCATION_BLOCKED = "location_blocked"
+    WITHDRAW_KEY = "withdraw_key"
+    KEY_EXPIRY = "key_expiry"
+    KEY_UNRESTRICTED = "key_unrestricted"
     RATE_LIMITED = "rate_limited"
     CLOCK_SKEW = "clock_skew"
     LOST_STATE = "lost_state"
@@ -87,6 +91,8 @@ _URGENT = frozenset(
         AlertKind.SETTINGS,
         AlertKind.DRIFT,
         AlertKind.MISCONFIGURED,
+        AlertKind.LOCATION_BLOCKED,
+        AlertKind.WITHDRAW_KEY,
         AlertKind.CLOCK_SKEW,
         AlertKind.LOST_STATE,
     }
@@ -103,8 +109,11 @@ _GRAVE = {
     AlertKind.DEGRADED_SOURCE: ("source", "static"),
     AlertKind.ACCOUNT_LIMIT: ("level", "100"),
     AlertKind.ORDER_UNKNOWN: ("overdue", "3 h"),
+    AlertKind.KEY_EXPIRY: ("level", "1"),
 }
-"""A fact that makes an alert critical at once: the built-in list is in use; a limit is reached; hours go by."""
+"""A fact that makes an alert critical at once: the built-in list is in use; a limit is reached; hours go by; the last
+day of the key has begun.
+"""
 
 TOLD_AT = frozenset({1, 2, 4, 8, 24})
 TOLD_EVERY = 24

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from runtime.domain.alerts import Alert, Incident
+from runtime.domain.api_key import KeyRecord
 from runtime.domain.decision import Memory
 from runtime.domain.ledger import Balances
 from runtime.domain.money import ONE, ZERO, Dec
@@ -86,7 +87,7 @@ class State:
 
     `drift` is what no evidence explains yet, by asset; `flows_seen` holds the evidence already booked (id -> epoch ms);
     `prices` are the last cycle's; `intents` are those of the newest slot and every open one; `control_ms` is when the
-    control that was last told was set.
+    control that was last told was set; `key` is the last verdict on the API key.
     """
 
     account: str
@@ -112,6 +113,7 @@ class State:
     outbox: tuple[Alert, ...] = ()
     status_told: str = ""
     control_ms: int = 0
+    key: KeyRecord | None = None
     unknown: tuple[tuple[tuple[str, ...], Any], ...] = ()
 
     @property

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.adapters.simulated.books import Draft
 from runtime.adapters.simulated.conditions import (
+    KEY_ENDPOINT,
     PAPER,
     Conditions,
     Costs,
@@ -19,9 +20,11 @@ from runtime.adapters.simulated.conditions import (
     EarnTerms,
     Effect,
     Fault,
+    KeyTerms,
     Limits,
     Script,
 )
+from runtime.domain.api_key import KeyRights
 from runtime.domain.market import EarnProduct
 from runtime.domain.orders import EarnDone, EarnRecord, Kind, Order, Refused, Side, Unknown
 from runtime.domain.slots import DAY_MS
@@ -314,6 +317,8 @@ READS: Mapping[str, Callable[[Desk], object]] = {
     "GET /api/v3/myTrades": lambda d: d.exchange.with_fills(
         Order("ETHUSDT", 1, "bp-1", Side.BUY, "FILLED", D(1), D(1), NOW_MS)
     ),
+    "GET /api/v3/time": lambda d: d.exchange.server_time_ms(),
+    KEY_ENDPOINT: lambda d: d.exchange.key_rights(),
     f"GET {EARN}/position": lambda d: d.exchange.earn_positions(),
     f"GET {EARN}/list": lambda d: d.exchange.earn_product("USDT"),
     f"GET {EARN}/personalLeftQuota": lambda d: d.exchange.earn_product("USDT"),
@@ -339,6 +344,52 @@ def test_each_read_fails_as_the_port_says(way: str, endpoint: str, fault: Fault,
         with pytest.raises(error) as caught:
             READS[endpoint](here)
         assert type(caught.value) is error
+
+
+class TestKey:
+    def test_what_the_key_may_do_is_told_as_it_is(self, way: str) -> None:
+        assert KeyTerms() == Conditions().key
+        with desk(way) as here:
+            plain = KeyRights(reading=True, trading=True, withdrawals=False, ip_restricted=True)
+            assert here.exchange.key_rights() == plain
+        others = frozenset({"enableMargin", "permitsUniversalTransfer"})
+        key = KeyTerms(withdrawals=True, ip_restricted=False, expires_ms=NOW_MS + DAY_MS, others=others)
+        with desk(way, Conditions(key=key)) as here:
+            assert here.exchange.key_rights() == KeyRights(
+                reading=True,
+                trading=True,
+                withdrawals=True,
+                ip_restricted=False,
+                expires_ms=NOW_MS + DAY_MS,
+                others=("enableMargin", "permitsUniversalTransfer"),
+            )
+
+    @pytest.mark.parametrize("key", [KeyTerms(trading=False), KeyTerms(expires_ms=NOW_MS)])
+    def test_a_key_without_the_right_to_trade_reads_and_sends_nothing(self, way: str, key: KeyTerms) -> None:
+        with desk(way, Conditions(key=key)) as here:
+            assert here.exchange.account().free("USDT") == 10_000
+            assert here.exchange.key_rights().trading is key.trading
+            assert evidence(here.send("0.1")) == ("refused", -2015, None, True)
+            assert evidence(here.exchange.test_order(here.request("0.1"))) == ("refused", -2015, None, True)
+            assert not here.simulated.venue.books.orders
+
+    def test_an_address_that_is_not_on_the_keys_list_may_do_nothing(self, way: str) -> None:
+        with desk(way, Conditions(key=KeyTerms(listed_address=False))) as here:
+            assert here.exchange.server_time_ms() == NOW_MS
+            for read in (here.exchange.account, here.exchange.key_rights, here.exchange.earn_positions):
+                with pytest.raises(Misconfigured):
+                    read()
+            assert evidence(here.send("0.1")) == ("refused", -2015, None, True)
+
+    def test_a_key_without_the_right_to_read_still_tells_its_rights(self, way: str) -> None:
+        with desk(way, Conditions(key=KeyTerms(reading=False))) as here:
+            assert not here.exchange.key_rights().reading
+            with pytest.raises(Misconfigured):
+                here.exchange.account()
+
+    def test_an_account_that_may_not_trade_says_so(self, way: str) -> None:
+        with desk(way, Conditions(key=KeyTerms(account_trades=False))) as here:
+            assert not here.exchange.account().can_trade
 
 
 class TestEarn:

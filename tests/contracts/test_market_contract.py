@@ -8,7 +8,7 @@ import pytest
 
 from runtime.adapters.simulated.conditions import Conditions, Fault, Limits, Script
 from runtime.domain.slots import DAY_MS, HOUR_MS
-from runtime.errors import EngineError, Misconfigured, RateLimited, Rejected, Unavailable
+from runtime.errors import EngineError, LocationBlocked, Misconfigured, RateLimited, Rejected, Unavailable
 from tests.support.exchanges import HISTORY_MS, HISTORY_PAIRS, IN_PROCESS, OVER_HTTP, WAYS, Desk, desk
 from tests.support.shop import NOW_MS, PRICES
 
@@ -102,7 +102,7 @@ FAULTS: list[tuple[Fault, type[EngineError]]] = [
     (Fault(status=503, code=-1008, message="Server is currently overloaded."), Unavailable),
     (Fault(status=502, body="<html>bad gateway</html>"), Unavailable),
     (Fault(status=403, body="<html>blocked</html>"), Misconfigured),
-    (Fault(status=451, message="Service unavailable from a restricted location"), Misconfigured),
+    (Fault(status=451, message="Service unavailable from a restricted location"), LocationBlocked),
     (Fault(status=401, code=-2015, message="Invalid API-key, IP, or permissions for action."), Misconfigured),
     (Fault(status=429, code=-1003, message="Too much request weight used", retry_after_s=9), RateLimited),
     (Fault(status=418, code=-1003, message="Way too much request weight used", retry_after_s=300), RateLimited),

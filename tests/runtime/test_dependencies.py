@@ -106,7 +106,7 @@ class TestExchangeBreaker:
 
 
 class TestRepeatedAborts:
-    @pytest.mark.parametrize(("fault", "kind"), [(FORBIDDEN, "misconfigured"), (DOWN, "aborted")])
+    @pytest.mark.parametrize(("fault", "kind"), [(FORBIDDEN, "location_blocked"), (DOWN, "aborted")])
     def test_hours_that_end_alike_are_told_at_growing_intervals_and_their_end(self, fault: Fault, kind: str) -> None:
         with scene() as s:
             s.hour()

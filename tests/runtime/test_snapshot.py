@@ -30,6 +30,7 @@ from tests.support.worlds import (
     POOL_11,
     POSITIONS,
     PRICES,
+    RIGHTS,
     Pool,
     Scene,
     release,
@@ -39,7 +40,7 @@ from tests.support.worlds import (
 SENDS = frozenset({ORDER, f"POST {EARN}/subscribe", f"POST {EARN}/redeem"})
 SETTLING = frozenset({f"GET {EARN}/list", f"GET {EARN}/personalLeftQuota", f"GET {EARN}/history/subscriptionRecord",
                       f"GET {EARN}/history/redemptionRecord"})  # fmt: skip
-READS = frozenset({ACCOUNT, PRICES, CLOCK, KLINES, PAIRS, POSITIONS})
+READS = frozenset({ACCOUNT, PRICES, CLOCK, KLINES, PAIRS, POSITIONS, RIGHTS})
 ASKED_OF_BINANCE = ("clock", "prices", "account", "earn", "instruments", "1d ", "1h ")
 
 
@@ -76,7 +77,7 @@ def test_a_cold_start_costs_no_more_than_the_first_hour_of_a_day(account: Scene)
     empty = Changes(account.state, cache=DailyCache(), release=True)
     account.store.commit(account.store.take_lease(account.store.load(), "test", FIRST, 420), empty)
     account.hour("2026-03-15T00Z")
-    assert account.used.total() == 17
+    assert account.used.total() == 18
     assert sum(weight for name, weight in account.weight.items() if " /api/" in name) == 69
 
 

@@ -53,6 +53,7 @@ POOL_11 = ("ETHUSDT", "SOLUSDT", "XRPUSDT", "LINKUSDT", "AVAXUSDT", "ADAUSDT", "
 ACCOUNT, PRICES, CLOCK = "GET /api/v3/account", "GET /api/v3/ticker/price", "GET /api/v3/time"
 ORDER, LOOK_UP, KLINES = "POST /api/v3/order", "GET /api/v3/order", "GET /api/v3/klines"
 PAIRS = "GET /api/v3/exchangeInfo"
+RIGHTS = "GET /sapi/v1/account/apiRestrictions"
 EARN = "/sapi/v1/simple-earn/flexible"
 POSITIONS, REDEEM = f"GET {EARN}/position", f"POST {EARN}/redeem"
 DOWN = Fault(status=503, code=-1001, message="Internal error")

@@ -5,6 +5,7 @@
     payloads    JSON to domain values, and nothing that is not JSON's shape
     market      prices, pairs, candles
     exchange    account, orders, trades
+    key         what the API key may do
     earn        Simple Earn: positions, product, moves, records
     flows       deposits, withdrawals, rewards
 

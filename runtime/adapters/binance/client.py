@@ -125,6 +125,10 @@ class BinanceSession(Client):
         """An unsigned GET below `/api/v3`."""
         return self._get(path, data=params)
 
+    def api(self, path: str) -> object:
+        """An unsigned GET below `/api/v3` of the host that takes signed requests."""
+        return self._request("get", self._create_api_uri(path, signed=True), signed=False)
+
     def sapi(self, path: str, **params: object) -> object:
         """A signed GET below `/sapi/v1` for which the library has no method."""
         return self._request_margin_api("get", path, signed=True, data=params)

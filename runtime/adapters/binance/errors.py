@@ -26,11 +26,20 @@ from urllib3.exceptions import SSLError as TlsError
 
 from runtime.domain.orders import Refused, Unknown
 from runtime.domain.redaction import redact
-from runtime.errors import BadPayload, EngineError, Misconfigured, RateLimited, Rejected, Unavailable
+from runtime.errors import (
+    BadPayload,
+    EngineError,
+    LocationBlocked,
+    Misconfigured,
+    RateLimited,
+    Rejected,
+    Unavailable,
+)
 
 ABSENT_CODE = -2013
 CLOCK_CODE = -1021
 DUPLICATE_CODE = -2010
+LOCATION_STATUS = 451
 TEXT_MAX = 200
 PAUSE_DEFAULT_S = {429: 60, 418: 120}
 PAUSE_MAX_S = 3 * 86_400
@@ -129,7 +138,7 @@ _LOCATION = (
 _CONFIGURATION: Mapping[int, tuple[str, str]] = {
     401: ("the API key is not accepted", "check the key, its permissions and its IP list"),
     403: ("refused by Binance's firewall", "check the runner's address and the key's IP list; do not retry at once"),
-    451: _LOCATION,
+    LOCATION_STATUS: _LOCATION,
 }
 _KEY_FIX = "check that key and secret belong together, the key's permissions and its IP list"
 
@@ -178,7 +187,8 @@ def read_error(what: str, fault: Fault, now_ms: int) -> EngineError:
         return RateLimited(what, fault.text, fault.resume_ms(now_ms))
     if fault.status in _CONFIGURATION:
         why, fix = _CONFIGURATION[fault.status]
-        return Misconfigured(what, f"{why} ({fault.text})", fix)
+        kind = LocationBlocked if fault.status == LOCATION_STATUS else Misconfigured
+        return kind(what, f"{why} ({fault.text})", fix)
     if fault.garbled:
         return BadPayload(what, fault.text, "must be JSON")
     if fault.temporary or not fault.code:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from runtime.adapters.binance import earn, flows
+from runtime.adapters.binance import earn, flows, key
 from runtime.adapters.binance.client import Connection
 from runtime.adapters.binance.errors import ABSENT_CODE, Fault, send_outcome
 from runtime.adapters.binance.market import BinanceMarket
@@ -29,6 +29,7 @@ from runtime.adapters.binance.payloads import (
     parse_order,
     text,
 )
+from runtime.domain.api_key import KeyRights
 from runtime.domain.market import Account, EarnPosition, EarnProduct
 from runtime.domain.money import plain
 from runtime.domain.orders import EarnOutcome, EarnRecord, Kind, Order, Outcome, Refused, Unknown
@@ -52,6 +53,13 @@ class BinanceExchange:
 
     def sync_clock(self, offset_ms: int) -> None:
         self._connection.sync_clock(offset_ms)
+
+    def server_time_ms(self) -> int:
+        answer = self._connection.read("server time", lambda session: session.api("time"))
+        return integer(as_object(answer, "server time"), "serverTime", "server time")
+
+    def key_rights(self) -> KeyRights:
+        return key.rights(self._connection)
 
     def account(self) -> Account:
         answer = self._connection.read("account", lambda session: session.get_account(omitZeroBalances="true"))

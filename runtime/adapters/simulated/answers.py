@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from runtime.adapters.simulated.books import PLACES, EarnMove, Holding, OrderRow, Reward, Transfer
-from runtime.adapters.simulated.conditions import Costs, EarnTerms, Limits
+from runtime.adapters.simulated.conditions import Conditions, Costs, EarnTerms, Limits
 from runtime.adapters.simulated.earn import product_id
 from runtime.domain.instruments import Instrument, LotRule
 from runtime.domain.market import Balance, Candle, exact
@@ -87,7 +87,7 @@ def kline(candle: Candle, step_ms: int) -> list[Any]:
     return [candle.open_time_ms, *texts, end_ms, fixed(exact(quote)), 0, fixed(ZERO), fixed(ZERO), "0"]
 
 
-def account(balances: Mapping[str, Balance], costs: Costs, now_ms: int) -> Json:
+def account(balances: Mapping[str, Balance], conditions: Conditions, costs: Costs, now_ms: int) -> Json:
     """GET account."""
     points = int(costs.fee * 10_000)
     names = ("maker", "taker", "buyer", "seller")
@@ -95,7 +95,8 @@ def account(balances: Mapping[str, Balance], costs: Costs, now_ms: int) -> Json:
     return {
         **{f"{name}Commission": fee for name, fee in zip(names, fees, strict=True)},
         "commissionRates": _rates(costs),
-        **dict.fromkeys(("canTrade", "canWithdraw", "canDeposit"), True),
+        "canTrade": conditions.key.account_trades,
+        **dict.fromkeys(("canWithdraw", "canDeposit"), True),
         **dict.fromkeys(("brokered", "requireSelfTradePrevention", "preventSor"), False),
         "updateTime": now_ms,
         "accountType": "SPOT",

@@ -23,6 +23,7 @@ from runtime.errors import BadInput
 
 LATE_MS_MAX = 10_000
 LAG_MS_MAX = 60_000
+KEY_ENDPOINT = "GET /sapi/v1/account/apiRestrictions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,32 @@ class EarnTerms:
     sold_out: frozenset[str] = frozenset()
     redeem_closed: frozenset[str] = frozenset()
     night_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTerms:
+    """The account's one API key: its rights, its end (`expires_ms`, None = none), further rights by Binance's names.
+
+    `listed_address`: whether the caller's address is on the key's list. `account_trades`: whether the account may trade
+    at all, whatever the key may. A key without a right, or from another address, is refused with −2015.
+    """
+
+    reading: bool = True
+    trading: bool = True
+    withdrawals: bool = False
+    ip_restricted: bool = True
+    expires_ms: int | None = None
+    others: frozenset[str] = frozenset()
+    listed_address: bool = True
+    account_trades: bool = True
+
+    def allows(self, endpoint: str, now_ms: int) -> bool:
+        """Whether the key may make this call: a GET reads, everything else trades."""
+        if not self.listed_address:
+            return False
+        if endpoint.startswith("GET "):
+            return self.reading or endpoint == KEY_ENDPOINT
+        return self.trading and (self.expires_ms is None or now_ms < self.expires_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +193,7 @@ class Conditions:
     seed: int = 0
     costs: Costs = field(default_factory=Costs)
     earn: EarnTerms = field(default_factory=EarnTerms)
+    key: KeyTerms = field(default_factory=KeyTerms)
     delays: Delays = field(default_factory=Delays)
     limits: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Script)

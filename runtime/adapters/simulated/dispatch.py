@@ -48,6 +48,7 @@ def answer(venue: Venue, credentials: Credentials, request: Request) -> Answer:
     endpoint = request.endpoint
     route = ROUTES.get(endpoint)
     if route is None:
+        venue.meter.calls[endpoint] += 1
         return Answer(404, "<html><body><h2>404 Not found</h2></body></html>", {"Content-Type": HTML_TYPE})
     ask = Ask(venue, Params(request.query, request.body))
 
@@ -82,6 +83,7 @@ def _admit(route: Route, request: Request, ask: Ask, credentials: Credentials) -
         ask.params.check_names(route.takes)
         return
     check_key(request, credentials)
+    ask.venue.check_rights(request.endpoint)
     check_timestamp(ask.params, ask.venue.now_ms(), ask.venue.conditions.recv_window_ms)
     check_signature(request, ask.params, credentials.api_secret)
     ask.params.check_names(route.takes | SIGNED_PARAMETERS)

@@ -16,12 +16,13 @@ from typing import TypeVar
 
 from runtime.adapters.simulated import persistence
 from runtime.adapters.simulated.books import Books, Draft, Late, OrderRow
-from runtime.adapters.simulated.conditions import FIXTURE, Conditions
+from runtime.adapters.simulated.conditions import FIXTURE, KEY_ENDPOINT, Conditions
 from runtime.adapters.simulated.earn import BONUS, product_id
 from runtime.adapters.simulated.events import Events
 from runtime.adapters.simulated.meter import EARN
 from runtime.adapters.simulated.refusals import ApiError, check_time, outcome, read_error
 from runtime.adapters.simulated.venue import Call, EarnAsk, Faulted, Venue
+from runtime.domain.api_key import KeyRights
 from runtime.domain.instruments import Instrument
 from runtime.domain.market import Account, Candle, EarnPosition, EarnProduct
 from runtime.domain.orders import EarnDone, EarnOutcome, EarnRecord, Kind, Order, Outcome, Refused, Unknown
@@ -72,8 +73,25 @@ class SimulatedExchange:
     def sync_clock(self, offset_ms: int) -> None:
         self._offset_ms = offset_ms
 
+    def key_rights(self) -> KeyRights:
+        def work() -> KeyRights:
+            key = self.venue.conditions.key
+            return KeyRights(
+                reading=key.reading,
+                trading=key.trading,
+                withdrawals=key.withdrawals,
+                ip_restricted=key.ip_restricted,
+                expires_ms=key.expires_ms,
+                others=tuple(sorted(key.others)),
+            )
+
+        return self._signed(Call(KEY_ENDPOINT, "API key"), work)
+
     def account(self) -> Account:
-        return self._signed(Call("GET /api/v3/account", "account"), lambda: Account(self.venue.balances()))
+        def work() -> Account:
+            return Account(self.venue.balances(), self.venue.conditions.key.account_trades)
+
+        return self._signed(Call("GET /api/v3/account", "account"), work)
 
     def earn_positions(self) -> Mapping[str, EarnPosition]:
         def work() -> Mapping[str, EarnPosition]:
@@ -171,7 +189,7 @@ class SimulatedExchange:
 
     def _send(self, call: Call, timestamp_ms: int, work: Callable[[], T]) -> T | Refused | Unknown:
         def timed() -> T:
-            self._check_time(timestamp_ms)
+            self._admit(call, timestamp_ms)
             return work()
 
         try:
@@ -195,10 +213,14 @@ class SimulatedExchange:
         timestamp_ms = self._clock.now_ms() + self._offset_ms
 
         def timed() -> T:
-            self._check_time(timestamp_ms)
+            self._admit(call, timestamp_ms)
             return work()
 
         return self._read(call, timed)
+
+    def _admit(self, call: Call, timestamp_ms: int) -> None:
+        self.venue.check_rights(call.endpoint)
+        self._check_time(timestamp_ms)
 
     def _check_time(self, timestamp_ms: int) -> None:
         check_time(timestamp_ms, self.venue.now_ms(), self.venue.conditions.recv_window_ms)

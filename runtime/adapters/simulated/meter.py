@@ -60,7 +60,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
-        """Calls by endpoint, refused ones included."""
+        """Calls by endpoint, refused ones and (over the socket) unknown ones included."""
         self.weight: Counter[str] = Counter()
         """Weight charged by endpoint."""
         self._used: Counter[str] = Counter()

@@ -8,9 +8,10 @@ an error body; in process it becomes what a careful adapter makes of such an ans
 from __future__ import annotations
 
 from runtime.domain.orders import Refused, Unknown
-from runtime.errors import EngineError, Misconfigured, RateLimited, Rejected, Unavailable
+from runtime.errors import EngineError, LocationBlocked, Misconfigured, RateLimited, Rejected, Unavailable
 
-FORBIDDING = frozenset({401, 403, 451})
+BLOCKING = 451
+FORBIDDING = frozenset({401, 403, BLOCKING})
 LIMITING = frozenset({418, 429})
 DUPLICATE = "Duplicate order sent."
 BAD_REQUEST, SERVER_ERROR = 400, 500
@@ -71,7 +72,8 @@ def read_error(what: str, error: ApiError | None, now_ms: int) -> EngineError:
     if error.status in LIMITING:
         return RateLimited(what, why, _retry_at(error, now_ms))
     if error.status in FORBIDDING:
-        return Misconfigured(what, why, "check the key, its permissions and where this machine stands")
+        kind = LocationBlocked if error.status == BLOCKING else Misconfigured
+        return kind(what, why, "check the key, its permissions and where this machine stands")
     if error.status >= SERVER_ERROR:
         return Unavailable(what, why)
     return Rejected(what, error.code, error.message)

@@ -164,7 +164,7 @@ def _account(ask: Ask) -> Json:
         balances |= {asset: balance for asset, balance in venue.books.balances.items() if asset not in balances}
     if venue.conditions.ld_shadows:
         balances |= {f"LD{holding.asset}": Balance(holding.amount) for holding in venue.positions()}
-    return answers.account(balances, venue.costs, venue.now_ms())
+    return answers.account(balances, venue.conditions, venue.costs, venue.now_ms())
 
 
 def _commission(ask: Ask) -> Json:

@@ -8,6 +8,7 @@ from typing import Any
 from runtime.adapters.simulated import answers
 from runtime.adapters.simulated.answers import Json, fixed
 from runtime.adapters.simulated.books import EarnMove, Late, Reward, Transfer
+from runtime.adapters.simulated.conditions import KEY_ENDPOINT
 from runtime.adapters.simulated.earn import BONUS, REALTIME, product_asset
 from runtime.adapters.simulated.meter import EARN
 from runtime.adapters.simulated.refusals import ApiError, missing
@@ -22,10 +23,11 @@ _EARN_DAYS, _TRANSFER_DAYS = 30, 90
 _TRANSFERS = 1000
 _HISTORY = names("productId purchaseId redeemId asset startTime endTime current size")
 _TRANSFER = names("coin status startTime endTime limit offset txId includeSource withdrawOrderId idList")
-_DENIED = names(
-    "enableWithdrawals enableInternalTransfer enableMargin enableFutures permitsUniversalTransfer "
+_OTHER_RIGHTS = names(
+    "enableInternalTransfer enableMargin enableFutures permitsUniversalTransfer "
     "enableVanillaOptions enableFixApiTrade enableFixReadOnly enablePortfolioMarginTrading"
 )
+_KEY_MADE_MS = 1_700_000_000_000
 _REWARD_KINDS = {"BONUS": {BONUS}, "REALTIME": {REALTIME}, "REWARDS": {BONUS}, "ALL": {BONUS, REALTIME}}
 
 
@@ -130,8 +132,16 @@ def _transfers(ask: Ask, sign: int) -> list[Transfer]:
 
 
 def _restrictions(ask: Ask) -> Json:
-    allowed = ("ipRestrict", "enableReading", "enableSpotAndMarginTrading")
-    return {"createTime": ask.venue.now_ms(), **dict.fromkeys(allowed, True), **dict.fromkeys(sorted(_DENIED), False)}
+    key = ask.venue.conditions.key
+    return {
+        "ipRestrict": key.ip_restricted,
+        "createTime": _KEY_MADE_MS,
+        "enableReading": key.reading,
+        "enableSpotAndMarginTrading": key.trading,
+        "enableWithdrawals": key.withdrawals,
+        **{name: name in key.others for name in sorted(_OTHER_RIGHTS | key.others)},
+        **({} if key.expires_ms is None else {"tradingAuthorityExpirationTime": key.expires_ms}),
+    }
 
 
 def _bnb_burn(ask: Ask) -> Json:
@@ -175,7 +185,7 @@ ROUTES: Routes = {
     "GET /sapi/v1/capital/withdraw/history": Route(
         lambda ask: [answers.withdrawal(row) for row in _transfers(ask, -1)], _TRANSFER
     ),
-    "GET /sapi/v1/account/apiRestrictions": Route(_restrictions),
+    KEY_ENDPOINT: Route(_restrictions),
     "GET /sapi/v1/system/status": Route(lambda _: {"status": 0, "msg": "normal"}, signed=False),
     "GET /sapi/v1/bnbBurn": Route(_bnb_burn),
     "POST /sapi/v1/bnbBurn": Route(_set_bnb_burn, names("spotBNBBurn interestBNBBurn")),

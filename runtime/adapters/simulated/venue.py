@@ -116,6 +116,11 @@ class Venue:
         self._wait(fault.delay_out_ms)
         raise Faulted(fault)
 
+    def check_rights(self, endpoint: str) -> None:
+        """−2015 for a signed call that the account's key may not make."""
+        if not self._conditions.key.allows(endpoint, self.now_ms()):
+            raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+
     def settle(self) -> None:
         """Let everything take effect that is due by now, in the order it is due; an order at the present price."""
         now_ms = self.now_ms()

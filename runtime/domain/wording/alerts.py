@@ -149,6 +149,39 @@ ALERTS: Mapping[str, tuple[str, str]] = {
     "alert.misconfigured.title": ("Access refused", "访问被拒绝"),
     "alert.misconfigured.body": ("{what}: {why}.", "{what}：{why}。"),
     "alert.misconfigured.advice": ("{fix}", "{fix}"),
+    "alert.location_blocked.title": ("Location blocked", "所在地区被拒绝"),
+    "alert.location_blocked.body": ("{what}: {why}. Nothing trades.", "{what}：{why}。停止交易。"),
+    "alert.location_blocked.advice": (
+        "HTTP 451: hosted runners stand where Binance does not serve. Run the job on a machine of your own.",
+        "HTTP 451：托管运行机所在地区不受 Binance 服务。请改用自己的运行机。",
+    ),
+    "alert.withdraw_key.title": ("The API key may withdraw (exit 2)", "API 密钥有提现权限（退出码 2）"),
+    "alert.withdraw_key.body": (
+        "The key of account {account} may withdraw. No hour trades with it.",
+        "账户 {account} 的密钥有提现权限。使用它时不交易。",
+    ),
+    "alert.withdraw_key.advice": (
+        "Take the right from it; the next hour looks again. To allow it: ENGINE_ALLOW_WITHDRAW_KEY={account}",
+        "请在 Binance 取消该密钥的提现权限，下一小时会再查。若坚持使用：ENGINE_ALLOW_WITHDRAW_KEY={account}",
+    ),
+    "alert.key_expiry.title": ("The API key expires", "API 密钥即将到期"),
+    "alert.key_expiry.body": (
+        "The key's right to trade ends at {until}, in {days} days.",
+        "密钥的交易权限将于 {until} 到期，还剩 {days} 天。",
+    ),
+    "alert.key_expiry.advice": (
+        "Make a new key before then, put it into the secrets, and prove it with --validate-only.",
+        "请在此之前新建密钥、更新机密设置，并用 --validate-only 验证。",
+    ),
+    "alert.key_unrestricted.title": ("The API key works from any address", "API 密钥未限制 IP"),
+    "alert.key_unrestricted.body": (
+        "The key has no list of addresses: whoever gets it may trade with it from anywhere.",
+        "密钥没有 IP 白名单：任何人拿到它都可在任何地方交易。",
+    ),
+    "alert.key_unrestricted.advice": (
+        "Restrict it at Binance to the address of the runner.",
+        "请在 Binance 把密钥限制为运行机的 IP。",
+    ),
     "alert.rate_limited.title": ("Rate limited", "请求过于频繁"),
     "alert.rate_limited.body": ("{what} asks for a pause until {until}.", "{what} 要求暂停到 {until}。"),
     "alert.rate_limited.advice": (

@@ -1,0 +1,85 @@
+"""The key check: no hour trades with an API key that may withdraw, and the operator hears of one that runs out.
+
+Asked for beside the first reads, once a UTC day and at once when the key changes; in between the verdict in the state
+stands, so the check costs no call. It is judged in every mode alike: a dry run shows what the live hour would do.
+
+A verdict that cannot be read is no verdict. A key that was found good within the last week goes on trading, because a
+stop must not be left alone for one endpoint that is down; a key that nobody judged yet does not begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import cast
+
+from runtime.config import Settings
+from runtime.domain.alerts import AlertKind
+from runtime.domain.api_key import UNRESTRICTED, KeyRecord, KeyRights, digest, expiry_level, noted
+from runtime.domain.slots import minute_text, slot_date
+from runtime.domain.state import State
+from runtime.errors import WithdrawKey
+from runtime.hour import Hour
+from runtime.ports import World
+
+KEY = "key"
+
+
+def key_call(settings: Settings, world: World, state: State | None, slot: str) -> Mapping[str, Callable[[], object]]:
+    """The call that asks what the key may do; none where today's verdict on this key is known, and lets it trade."""
+    record = state.key if state is not None else None
+    stands = record is not None and record.day == slot_date(slot) and _lets_trade(settings, record)
+    return {} if stands else {KEY: world.exchange.key_rights}
+
+
+def heed_key(hour: Hour, answers: Mapping[str, object]) -> None:
+    """Judge the answer, where it was asked for: `WithdrawKey`, or the error of a key that nobody could judge."""
+    answer = answers.get(KEY)
+    if answer is None:
+        return
+    if isinstance(answer, Exception):
+        _go_on_without(hour, answer)
+        return
+    rights = cast("KeyRights", answer)
+    if refused(hour.settings, rights):
+        hour.state = replace(hour.state, key=None)
+        raise WithdrawKey(hour.settings.account)
+    key = key_of(hour.settings)
+    before = hour.state.key if hour.state.key is not None and hour.state.key.is_of(key) else None
+    salt = before.salt if before is not None else hour.world.owner
+    fresh = KeyRecord(salt, digest(salt, key), slot_date(hour.slot), rights)
+    known, news = noted(fresh, before, hour.now_ms())
+    hour.state = replace(hour.state, key=known)
+    _tell(hour, rights, news)
+
+
+def refused(settings: Settings, rights: KeyRights) -> bool:
+    """Whether no hour may trade with the key: it may withdraw, and the setting does not name the account."""
+    return rights.withdrawals and settings.allow_withdraw_key != settings.account
+
+
+def key_of(settings: Settings) -> str:
+    """The key's text; empty where a simulation needs none."""
+    return settings.binance_key.get_secret_value() if settings.binance_key is not None else ""
+
+
+def _lets_trade(settings: Settings, record: KeyRecord) -> bool:
+    return record.is_of(key_of(settings)) and not refused(settings, record.rights)
+
+
+def _go_on_without(hour: Hour, error: Exception) -> None:
+    """Trade on an older verdict, and say so in the report; the error where there is none to be trusted."""
+    record = hour.state.key
+    if record is None or not _lets_trade(hour.settings, record) or not record.fresh_on(slot_date(hour.slot)):
+        raise error
+    hour.problems[KEY] = f"{error}; the verdict of {record.day} stands"
+
+
+def _tell(hour: Hour, rights: KeyRights, news: Collection[str]) -> None:
+    """Tell what is new of the key, each thing once."""
+    if UNRESTRICTED in news:
+        hour.tell(AlertKind.KEY_UNRESTRICTED)
+    days = rights.days_left(hour.now_ms())
+    if rights.expires_ms is not None and set(news) - {UNRESTRICTED}:
+        level, until = expiry_level(rights, hour.now_ms()), minute_text(rights.expires_ms)
+        hour.tell(AlertKind.KEY_EXPIRY, until=until, days=str(days), level=str(level))
