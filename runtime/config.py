@@ -228,15 +228,16 @@ def _validated(raw: dict[str, Any]) -> tuple[Settings | None, list[str]]:
         return None, list(error.problems)
     except ValidationError as error:
         faults = [_explain(problem) for problem in error.errors()]
-        for problem in error.errors():
-            _forget(raw, tuple(str(part) for part in problem["loc"]))
-        return None, faults + _validated(raw)[1]
+        dropped = [_forget(raw, tuple(str(part) for part in problem["loc"])) for problem in error.errors()]
+        return None, faults + (_validated(raw)[1] if any(dropped) else [])
 
 
-def _forget(raw: dict[str, Any], location: tuple[str, ...]) -> None:
-    """Drop a refused value, so that the checks across settings can still speak in the same message."""
+def _forget(raw: dict[str, Any], location: tuple[str, ...]) -> bool:
+    """Drop a refused value, so that the checks across settings can still speak in the same message; whether there was
+    one. There is none where a default is refused, because it does not go with what was given.
+    """
     group = raw[location[0]] if location[0] in {"ladder", "strategy"} and len(location) > 1 else raw
-    group.pop(location[1] if group is not raw else location[0], None)
+    return group.pop(location[1] if group is not raw else location[0], None) is not None
 
 
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:

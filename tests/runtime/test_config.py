@@ -64,6 +64,12 @@ def test_any_environment_gives_settings_or_names_every_wrong_variable(environmen
         assert name in {*NAMES, "settings"}
 
 
+def test_a_default_that_does_not_go_with_what_was_given_is_one_problem() -> None:
+    (problem,) = problems({"STRATEGY_PARAM_BUY_MIN": "16"})
+    assert problem.startswith("STRATEGY_PARAM_FUEL_ORDER: ")
+    assert "must be at least buy_min (16)" in problem
+
+
 @settings(max_examples=200)
 @given(st.dictionaries(st.text(string.ascii_uppercase + "_", min_size=1, max_size=30), TEXTS, max_size=5))
 def test_variables_of_others_are_ignored_and_ours_never_lost(environment: dict[str, str]) -> None:
