@@ -18,12 +18,17 @@ from runtime.domain.control import Control
 from runtime.domain.evidence import Flow as Flow  # noqa: PLC0414
 from runtime.domain.instruments import Instrument
 from runtime.domain.ledger import Entry
-from runtime.domain.market import Account, Candle, DailySeries, EarnPosition, EarnProduct, Facts, Snapshot
+from runtime.domain.market import Account, Candle, EarnPosition, EarnProduct, Facts, Snapshot
 from runtime.domain.orders import EarnOutcome, EarnRecord, Intent, Kind, Order, Outcome, Refused, Side
 from runtime.domain.pool import Rung
 from runtime.domain.report import Report
 from runtime.domain.settings import StrategySettings
-from runtime.domain.state import State
+from runtime.domain.stored import Changes as Changes  # noqa: PLC0414 - the store's values go by the port's name
+from runtime.domain.stored import CycleRecord as CycleRecord  # noqa: PLC0414
+from runtime.domain.stored import DailyCache as DailyCache  # noqa: PLC0414
+from runtime.domain.stored import Held as Held  # noqa: PLC0414
+from runtime.domain.stored import Lease as Lease  # noqa: PLC0414
+from runtime.domain.stored import Loaded as Loaded  # noqa: PLC0414
 
 T = TypeVar("T")
 
@@ -130,69 +135,6 @@ class Exchange(Protocol):
 
     def flows(self, since_ms: int) -> Sequence[Flow]:
         """Deposits, withdrawals and Earn rewards paid to spot from `since_ms` on, oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The account's lease: a random owner token, an expiry on the store's clock, a number that only grows."""
-
-    owner: str
-    expires_ms: int
-    fence: int
-    slot: str
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The state document as read. `state` None = no document. `token` is what a conditional write must match,
-    `read_ms` the store's clock at the read.
-    """
-
-    state: State | None
-    lease: Lease | None
-    token: object
-    read_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A lease in our hands, with the token that the next commit must match."""
-
-    lease: Lease
-    token: object
-
-
-@dataclass(frozen=True, slots=True)
-class DailyCache:
-    """Closed daily candles and instruments kept between hours; `instruments_ms` is when those were read."""
-
-    series: Mapping[str, DailySeries] = field(default_factory=dict)
-    instruments: Mapping[str, Instrument] = field(default_factory=dict)
-    instruments_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CycleRecord:
-    """The slot's own document: exit code, digests of report and tape, when it ended. It is the heartbeat too."""
-
-    slot: str
-    exit_code: int
-    ended_ms: int
-    report_sha256: str = ""
-    tape_sha256: str = ""
-    summary: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """One atomic write: all of it or none. `state` always; the rest where there is any."""
-
-    state: State
-    intents: tuple[Intent, ...] = ()
-    entries: tuple[Entry, ...] = ()
-    cycle: CycleRecord | None = None
-    cache: DailyCache | None = None
-    release: bool = False
 
 
 class Store(Protocol):

@@ -2,8 +2,8 @@
 
 The state has its own codec, with versions and unknown fields (`domain.state`). Everything else a store keeps (intents,
 ledger entries, cycle records, the control, the candle cache) is a frozen dataclass of plain values, so one codec does
-for all: amounts are text, enums their value, nothing is a float that was not one before. The codec is generic because
-some of these types belong to `runtime.ports`, which the domain does not know; an adapter names the type it reads.
+for all: amounts are text, enums their value, nothing is a float that was not one before. The codec is generic; an
+adapter names the type it reads.
 
 What is read back is checked: a store outlives the code that wrote it, and an operator may edit it by hand.
 """

@@ -5,7 +5,7 @@ writes. A lease therefore carries a *fence*, a number that only grows and is kep
 lives in the state document: a takeover changes the very document that the sleeper's conditional write names. Time is
 the store's, never a runner's.
 
-The lease itself is a value of `runtime.ports`; the domain asks only for its fields.
+The lease itself is a value of `domain.stored`; the rules ask only for its fields.
 """
 
 from __future__ import annotations
