@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from runtime.command import arguments, bad_settings, keep_to_ourselves, shown, tell_unexpected, unexpected
+from runtime.command import arguments, bad_settings, heed_signals, keep_to_ourselves, shown, tell_unexpected, unexpected
 from runtime.config import read_settings
 from runtime.cycle import run_cycle
 from runtime.doctor import examine
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = arguments(argv)
     try:
         settings = read_settings(given.overrides)
-        with wired(settings, given.write) as wiring:
+        with wired(settings, given.write, stop=heed_signals()) as wiring:
             if settings.validate_only:
                 return examine(wiring.settings, wiring.world, given)
             try:

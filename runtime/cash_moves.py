@@ -18,7 +18,7 @@ from runtime.domain.money import CASH, ZERO, plain
 from runtime.domain.orders import Intent, Kind, Leg, Refused, Side, Sleeve, Status, Suppressed, client_id
 from runtime.errors import EngineError
 from runtime.execution import attempts, note_refusal, permitted
-from runtime.hour import Hour
+from runtime.hour import Hour, heed
 from runtime.recovery import close, settled_earn
 
 EARN_WAITS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -29,6 +29,7 @@ def move_cash(hour: Hour, kind: Kind, amount: Decimal) -> None:
 
     A redemption that has not arrived in time stays in transit and is settled by a later hour.
     """
+    heed(hour.world)
     try:
         product_id = _product(hour, kind, amount)
     except EngineError as error:
@@ -43,6 +44,7 @@ def move_cash(hour: Hour, kind: Kind, amount: Decimal) -> None:
         stop = stop or "Earn is closed from 23:50 to 00:10 UTC"  # the hour began before, its sends took until now
     if mode is Mode.HALT or stop:
         close(hour, [intent.moved(Status.ABSENT, detail=f"not sent: {stop or 'control is halt'}")])
+        heed(hour.world)
         return
     hour.sent += 1
     intent = replace(intent, sent_ms=stamp_ms)
@@ -117,11 +119,11 @@ def _recorded_move(hour: Hour, kind: Kind, amount: Decimal, product_id: str) -> 
 def _arrived(hour: Hour, intent: Intent) -> Intent:
     """Ask for the record at growing intervals, 60 s at most, until the move is settled or failed."""
     for wait in EARN_WAITS_S:
-        hour.world.clock.sleep(wait)
+        waited = hour.waited(wait)
         try:
             intent = settled_earn(hour, intent)
         except EngineError as error:
             intent = intent.moved(Status.UNKNOWN, detail=str(error))
-        if not intent.open:
+        if not intent.open or not waited:
             break
     return intent

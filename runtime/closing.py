@@ -28,6 +28,7 @@ from runtime.errors import (
     NewAccount,
     RateLimited,
     SettingsError,
+    Stopped,
     StoreError,
     Unavailable,
     WithdrawKey,
@@ -85,8 +86,11 @@ def _keep(hour: Hour, report: Report) -> Report:
 
 
 def _tell(hour: Hour) -> None:
-    """Deliver the outbox and release the lease; what was not taken waits for a later hour."""
-    _deliver(hour)
+    """Deliver the outbox and release the lease; what was not taken waits for a later hour, and so does everything
+    where this process was told to stop.
+    """
+    if not hour.world.stop():
+        _deliver(hour)
     try:
         hour.commit(release=True)
     except StoreError as error:
@@ -143,6 +147,8 @@ def abort(settings: Settings, world: World, slot: str, error: EngineError, hour:
     """End an hour that went wrong: exit 2 or 3 before the first send, 4 after it. The alert goes to the outbox if the
     store still takes it, else directly to every channel.
     """
+    if isinstance(error, Stopped):
+        return _stopped(settings, slot, error, hour)
     status = CycleStatus.ABORTED
     if isinstance(error, SettingsError):
         status = CycleStatus.BAD_SETTINGS
@@ -206,6 +212,24 @@ _KINDS: tuple[tuple[type[EngineError], AlertKind], ...] = (
     (WithdrawKey, AlertKind.WITHDRAW_KEY),
     (SettingsError, AlertKind.SETTINGS),
 )
+
+
+def _stopped(settings: Settings, slot: str, error: Stopped, hour: Hour | None) -> Report:
+    """End an hour that was told to stop: write down what it knows and give the lease back, so that the next run may
+    go on at once. Whoever stops a job kills it some seconds later, so the telling is left to that run.
+    """
+    if hour is None:
+        return short_report(settings, slot, CycleStatus.STOPPED, str(error))
+    status = CycleStatus.CUT_SHORT if hour.sent else CycleStatus.STOPPED
+    hour.tell(AlertKind.STOPPED, why=str(error), sent=str(hour.sent))
+    report = _keep(hour, full_report(hour, status, str(error)))
+    try:
+        hour.commit(release=True)
+    except StoreError as second:
+        _leave_to_the_holder(hour, second)
+        hour.world.alerter.deliver(hour.alerts)
+        return replace(report, problems={**report.problems, "release": str(second)})
+    return report
 
 
 def flush_only(settings: Settings, world: World, loaded: Loaded, slot: str, held: Held | None = None) -> Report:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import NoReturn
 
 from runtime.domain.alerts import AlertKind, new_alert
@@ -42,6 +43,24 @@ class _Parser(argparse.ArgumentParser):
         self.print_usage(sys.stderr)
         print_line({"exit_code": 2, "status": CycleStatus.BAD_SETTINGS.value, "error": f"arguments: {message}"})
         sys.exit(2)
+
+
+def heed_signals() -> Callable[[], str]:
+    """Take SIGINT and SIGTERM as the wish to end; returns what says which one came, or nothing.
+
+    The hour then ends by itself, between two sends. A second signal of the same kind ends the process at once, which
+    the next hour settles. Only a process's main thread may ask for this.
+    """
+    came: list[str] = []
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        del frame
+        came.append(f"told to stop by {signal.Signals(number).name}")
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, heard)
+    return lambda: came[0] if came else ""
 
 
 def say(text: str) -> None:

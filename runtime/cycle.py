@@ -36,7 +36,7 @@ from runtime.domain.slots import slot_at, slot_date
 from runtime.domain.state import State, encode_state
 from runtime.errors import EngineError, LeaseLost, LostState, RateLimited, SettingsError
 from runtime.execution import carry_out
-from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, SKEW_MAX_MS, Hour
+from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, SKEW_MAX_MS, Hour, heed
 from runtime.key_check import heed_key, key_call
 from runtime.ports import DailyCache, Held, Loaded, World
 from runtime.rebuild import first_state
@@ -149,6 +149,7 @@ def _refused_entry(loaded: Loaded, world: World) -> EngineError | None:
     if pause > WORTH_WAITING_MS:
         return RateLimited(BINANCE, "an earlier run was told to wait", known[BINANCE].retry_at_ms)
     world.clock.sleep(pause / 1000)
+    heed(world)
     if is_open(known, BINANCE):
         try:
             world.market.server_time_ms()
@@ -190,10 +191,12 @@ def _orient(hour: Hour, answers: Answers) -> None:
 
 def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
     """The hour itself: every step from the pool to the last order."""
+    heed(hour.world)
     heed_key(hour, answers)
     resolution = _resolve_pool(hour, answers)
     if hour.state.open_intents:
         recover(hour)
+        heed(hour.world)
         read_account(hour, answers)
     snapshot = take_snapshot(hour, resolution.locked_symbols)
     prices = valuation_prices(Circumstances(snapshot, hour.state, False, hour.settings.strategy))

@@ -11,6 +11,7 @@
     │   ├── LostState            orders of ours exist, but no state document
     │   ├── NewAccount           neither a state document nor orders of ours
     │   └── ClockSkewed          this machine's clock and the exchange's disagree
+    ├── Stopped                  this process was told to end; nothing new is sent         exit 3, or 4 after a send
     ├── Unavailable              a dependency did not answer; nothing was changed; may be tried later
     │   └── RateLimited          it said when: `retry_at_ms`
     ├── Misconfigured            a human must change something (401, 403, wrong token)
@@ -100,6 +101,10 @@ class ClockSkewed(Abort):
         """`skew_ms` is the exchange's clock - the local one."""
         super().__init__(f"clock: this machine and the exchange differ by {skew_ms} ms, the limit is {limit_ms} ms")
         self.skew_ms, self.limit_ms = skew_ms, limit_ms
+
+
+class Stopped(EngineError):
+    """This process was told to end by a signal: nothing new is begun; the text names the signal."""
 
 
 class Unavailable(EngineError):

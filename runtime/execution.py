@@ -18,7 +18,7 @@ from runtime.domain.orders import Intent, Kind, Leg, Order, Refused, Side, Sleev
 from runtime.domain.slots import minute_text
 from runtime.domain.state import Dependency
 from runtime.errors import EngineError
-from runtime.hour import Hour
+from runtime.hour import Hour, heed
 from runtime.ports import OrderRequest
 from runtime.recovery import adopted, close, fence_ms, settle
 
@@ -34,10 +34,13 @@ def carry_out(hour: Hour, orders: Sequence[PlannedOrder]) -> None:
     """Send a batch and close it; what stays unclear is looked up again at the end of the batch."""
     if not orders:
         return
+    heed(hour.world)
     intents = _recorded(hour, orders)
     results = _send_all(hour, intents)
     results = _confirmed(hour, results)
     close(hour, results)
+    if any(not intent.sent_ms for intent in results):
+        heed(hour.world)
 
 
 def _recorded(hour: Hour, orders: Sequence[PlannedOrder]) -> list[Intent]:
@@ -81,6 +84,7 @@ def _send_all(hour: Hour, intents: Sequence[Intent]) -> list[Intent]:
         if not stop and hour.now_ms() - stamp_ms > CHECK_VALID_MS:
             stamp_ms = hour.now_ms()
             mode, stop = permitted(hour, stamp_ms)
+        stop = stop or hour.world.stop()
         why = stop or _forbidden(intent, mode) or _unpriced(hour, intent) or _blocked(intent, results)
         if why:
             results.append(intent.moved(Status.ABSENT, detail=f"not sent: {why}"))
@@ -93,12 +97,12 @@ def _send_all(hour: Hour, intents: Sequence[Intent]) -> list[Intent]:
 
 
 def permitted(hour: Hour, stamp_ms: int) -> tuple[Mode, str]:
-    """Control and lease, read after the timestamp was taken; the fence that no timestamp may pass; and a pause that
-    the exchange asked for earlier in this hour.
+    """Control and lease, read after the timestamp was taken; the fence that no timestamp may pass; a pause that the
+    exchange asked for earlier in this hour; and a signal to stop.
     """
     mode = hour.permit()
     late = "the cycle's time is up" if stamp_ms > hour.send_before_ms else ""
-    return mode, late or hour.problems.get(PAUSED, "")
+    return mode, late or hour.problems.get(PAUSED, "") or hour.world.stop()
 
 
 def _forbidden(intent: Intent, mode: Mode) -> str:

@@ -25,7 +25,7 @@ from runtime.domain.orders import Intent
 from runtime.domain.state import State
 from runtime.domain.tape import Tape
 from runtime.domain.valuation import Wallet, applied, wallet_of
-from runtime.errors import EngineError, LeaseLost
+from runtime.errors import EngineError, LeaseLost, Stopped
 from runtime.ports import Changes, CycleRecord, DailyCache, Held, World
 
 CYCLE_BUDGET_MS = 240_000
@@ -52,6 +52,12 @@ class FirstWave:
     earn: Mapping[str, EarnPosition] | None
     problems: Mapping[str, str]
     instruments: Mapping[str, Instrument] | None = None
+
+
+def heed(world: World) -> None:
+    """`Stopped` where this process was told to end: asked before anything new, never between a send and its close."""
+    if why := world.stop():
+        raise Stopped(why)
 
 
 @dataclass(slots=True)
@@ -163,6 +169,11 @@ class Hour:
         self.tape.record(f"wallet_{name}", encode(self.wallet))
         self.tape.record(f"plan_{name}", encode(plan))
         self.gates.extend(plan.gates)
+
+    def waited(self, seconds: float) -> bool:
+        """Wait, and whether that time has passed: not where the process was told to stop."""
+        self.world.clock.sleep(seconds)
+        return not self.world.stop()
 
     def permit(self) -> Mode:
         """What may be sent now: one read of lease and control. `LeaseLost` if the lease is gone."""

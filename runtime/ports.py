@@ -43,7 +43,7 @@ class Clock(Protocol):
         """Seconds that never go back, for durations."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait; simulated clocks advance instead."""
+        """Wait; simulated clocks advance instead. It may end early where the process was told to stop."""
 
 
 class PoolSource(Protocol):
@@ -232,6 +232,7 @@ class World:
 
     `owner` is this process's random token; `render` words a report for people, `explain` gives the indicators a report
     shows; `facts` are indicators given instead of candles (fixtures only); `suppressed` counts what was held back.
+    `stop` says why this process should end (a signal came), or nothing; no wait of `clock` goes on after that.
     """
 
     clock: Clock
@@ -247,3 +248,4 @@ class World:
     explain: Callable[[Snapshot, StrategySettings], tuple[Facts, float | None]]
     facts: Facts | None = None
     suppressed: Mapping[str, int] = field(default_factory=dict)
+    stop: Callable[[], str] = str  # says nothing: nobody stops this process

@@ -28,6 +28,7 @@ from runtime.domain.reconciliation import opening_entry
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms, slot_at
 from runtime.domain.state import State
 from runtime.errors import Abort, EngineError, LostState, NewAccount
+from runtime.hour import heed
 from runtime.ports import World
 from runtime.snapshot import needed, sync
 
@@ -49,6 +50,7 @@ def first_state(settings: Settings, world: World, before: State | None) -> tuple
     sync(world, now_ms - world.clock.now_ms())
     if settings.first_run == "rebuild":
         world.clock.sleep(SETTLING_S)
+        heed(world)
         now_ms = world.market.server_time_ms()
     account, prices = world.exchange.account(), world.market.prices()
     orders = _orders(world, _suspects(world, account, prices))

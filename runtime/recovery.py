@@ -65,9 +65,8 @@ def settle(hour: Hour, intents: Sequence[Intent]) -> tuple[Intent, ...]:
         first.append(_looked_up(hour, intent, first))
     suspects = [i for i in first if i.status is Status.UNKNOWN and i.kind is Kind.ORDER and _fence_passed(hour, i)]
     suspects = [i for i in suspects if i.order is None and i.detail == NOT_FOUND]
-    if not suspects:
+    if not suspects or not hour.waited(LOOK_UPS_APART_S):
         return tuple(first)
-    hour.world.clock.sleep(LOOK_UPS_APART_S)
     second = [_looked_up(hour, intent) for intent in suspects]
     missing = [i for i in second if i.status is Status.UNKNOWN and i.order is None and i.detail == NOT_FOUND]
     newest = {intent.id: intent for intent in (*second, *_proved_absent(hour, missing))}

@@ -26,7 +26,9 @@ EXIT_CODES = {
     CycleStatus.UNEXPECTED: 1,
     CycleStatus.BAD_SETTINGS: 2,
     CycleStatus.ABORTED: 3,
+    CycleStatus.STOPPED: 3,
     CycleStatus.FAILED_ORDERS: 4,
+    CycleStatus.CUT_SHORT: 4,
 }
 
 

@@ -58,13 +58,19 @@ class Wired:
 
 
 @contextmanager
-def wired(settings: Settings, write: Callable[[str], object], clock: Clock | None = None) -> Iterator[Wired]:
+def wired(
+    settings: Settings,
+    write: Callable[[str], object],
+    clock: Clock | None = None,
+    stop: Callable[[], str] = str,
+) -> Iterator[Wired]:
     """The world of `settings`; `write` prints what a paper hour tells, `clock` stands in for this machine's in a real
-    mode. Everything opened is closed on leaving.
+    mode, `stop` says that the process was told to end. Everything opened is closed on leaving.
     """
     with ExitStack() as opened:
         real = settings.mode is not RunMode.PAPER
-        world = _real(settings, clock or SystemClock(), opened) if real else _paper(settings, write)
+        world = _real(settings, clock or SystemClock(stop=stop), opened) if real else _paper(settings, write)
+        world = replace(world, stop=stop)
         if settings.mode is RunMode.DRY_RUN:
             world = _dry(world)
         opened.callback(world.store.close)

@@ -3,62 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from runtime.adapters.clock import SystemClock
-from runtime.adapters.simulated import wire
-from runtime.adapters.simulated.books import Books
 from runtime.adapters.simulated.conditions import PAPER, Fault, Script
-from runtime.adapters.simulated.exchange import SimulatedExchange
-from runtime.adapters.simulated.server import SimulatedServer
-from tests.support.markets import TableMarket
+from tests.support.engine import Engine, live
 from tests.support.sources import ROOT
-from tests.support.worlds import CAPITAL, KEY, ORDER, SECRET
+from tests.support.worlds import KEY, ORDER, SECRET
 
 KLINES = ROOT.parent / "shared" / "data" / "klines"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How a process ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """The exit line."""
-        found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """`main.py` with a folder of its own and nothing of the outer environment."""
-
-    folder: Path
-
-    def __call__(self, *arguments: str, script: str = "", **environment: str) -> Run:
-        command = [sys.executable, "-c", script] if script else [sys.executable, str(ROOT / "main.py"), *arguments]
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-        given = {**kept, "ENGINE_DATA_DIR": str(self.folder), "PYTHONPATH": str(ROOT), "TZ": "UTC", **environment}
-        coding = environment.get("PYTHONIOENCODING", "utf-8")
-        done = subprocess.run(
-            command, env=given, cwd=self.folder, capture_output=True, encoding=coding, timeout=100, check=False
-        )
-        return Run(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -181,32 +138,8 @@ def test_any_terminal_gets_a_valid_exit_line(engine: Engine, encoding: str) -> N
     assert "é–" in run.line["error"]
 
 
-@contextmanager
-def live(engine: Engine, conditions: Any = PAPER) -> Iterator[tuple[dict[str, str], SimulatedExchange]]:
-    """The settings of a live account at a simulated exchange that keeps this machine's time."""
-    clock = SystemClock()
-    market = TableMarket(clock, {"BTCUSDT": "60000", "BNBUSDT": "300", "ETHUSDT": "2500", "SOLUSDT": "150"})
-    exchange = SimulatedExchange(market, clock, conditions, Books.opened(CAPITAL))
-    with SimulatedServer(exchange, wire.Credentials(KEY, SECRET)) as server:
-        yield (
-            {
-                "ENGINE_MODE": "live",
-                "ENGINE_STORE": "sqlite",
-                "ENGINE_FIRST_RUN": "fresh",
-                "BINANCE_API_KEY": KEY,
-                "BINANCE_API_SECRET": SECRET,
-                "BINANCE_API_URL": server.url,
-                "BINANCE_MARKET_URL": server.url,
-                "TG_TOKEN": "123456:planted-token-planted",
-                "TG_CHAT_ID": "-1007654321",
-                "TG_API_URL": "http://127.0.0.1:9",
-            },
-            exchange,
-        )
-
-
 def test_live_over_loopback_trades_and_shows_no_secret(engine: Engine) -> None:
-    with live(engine) as (settings, exchange):
+    with live() as (settings, exchange):
         run = engine(**settings)
         assert run.code == 0, run.out
         assert [row.symbol for rows in exchange.venue.books.orders.values() for row in rows] == ["BNBUSDT"]
@@ -218,14 +151,14 @@ def test_live_over_loopback_trades_and_shows_no_secret(engine: Engine) -> None:
 
 def test_an_order_that_is_refused_ends_with_4(engine: Engine) -> None:
     refusal = Fault(status=400, code=-2010, message="Account has insufficient balance for requested action.")
-    with live(engine) as (settings, exchange):
+    with live() as (settings, exchange):
         exchange.venue.conditions = type(PAPER)(faults=Script({ORDER: {0: refusal}}))
         run = engine(**settings)
         assert (run.code, run.line["status"]) == (4, "failed_orders")
 
 
 def test_a_dry_run_of_a_live_account_sends_nothing(engine: Engine) -> None:
-    with live(engine) as (settings, exchange):
+    with live() as (settings, exchange):
         run = engine("--mode", "dry_run", "--json", **settings)
         assert run.code == 0, run.out
         assert run.line["suppressed"]["order BUY"] == 1
@@ -239,7 +172,7 @@ def test_validate_only_proves_what_it_can_and_names_what_it_cannot(engine: Engin
     paper = engine("--validate-only")
     assert paper.line["status"] == "validated"
     assert "2026-03-01-core_major: 14 days old, 5 symbols, mode core_major" in paper.out
-    with live(engine) as (settings, exchange):
+    with live() as (settings, exchange):
         run = engine("--validate-only", **settings)
         assert run.code == 3
         failed = {check["name"] for check in run.line["checks"] if not check["ok"]}

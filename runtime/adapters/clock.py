@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+
+LOOK_S = 0.05
+"""How long a wait goes on at most after the process was told to stop. (A signal alone ends no wait of Python's.)"""
 
 
 class SystemClock:
-    """This machine's clock, `shift_ms` away from its own opinion (to live in another year on recorded data)."""
+    """This machine's clock, `shift_ms` away from its own opinion (to live in another year on recorded data).
 
-    def __init__(self, shift_ms: int = 0) -> None:
-        """Unshifted by default."""
+    Once `stop` says anything, no wait lasts longer than `LOOK_S`.
+    """
+
+    def __init__(self, shift_ms: int = 0, stop: Callable[[], str] = str) -> None:
+        """Unshifted, and stopped by nobody, by default."""
         self._shift_ms = shift_ms
+        self._stop = stop
 
     def now_ms(self) -> int:
         """Epoch ms."""
@@ -22,7 +30,10 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
-        time.sleep(seconds)
+        left = seconds
+        while left > 0 and not self._stop():
+            time.sleep(min(left, LOOK_S))
+            left -= LOOK_S
 
 
 class SimulatedClock:

@@ -58,6 +58,7 @@ class AlertKind(StrEnum):
     DEGRADED_SOURCE = "degraded_source"
     RELEASE_CONFLICT = "release_conflict"
     ABORTED = "aborted"
+    STOPPED = "stopped"
     UNEXPECTED = "unexpected"
     SETTINGS = "settings"
     MISSED_SLOTS = "missed_slots"

@@ -40,6 +40,8 @@ class CycleStatus(StrEnum):
     SLOT_DONE = "slot_done"
     FAILED_ORDERS = "failed_orders"
     ABORTED = "aborted"
+    STOPPED = "stopped"
+    CUT_SHORT = "cut_short"
     BAD_SETTINGS = "bad_settings"
     UNEXPECTED = "unexpected"
 

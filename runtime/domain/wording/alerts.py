@@ -182,6 +182,15 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "Restrict it at Binance to the address of the runner.",
         "请在 Binance 把密钥限制为运行机的 IP。",
     ),
+    "alert.stopped.title": ("An hour was stopped", "本小时被停止"),
+    "alert.stopped.body": (
+        "{why}. It had sent {sent} requests for orders or Earn moves; nothing new was sent after that.",
+        "{why}。此前已发出 {sent} 个订单或理财请求，之后没有再发。",
+    ),
+    "alert.stopped.advice": (
+        "The lease was given back; the next run settles what is open and goes on.",
+        "租约已归还；下一次运行会先结清未决事项再继续。",
+    ),
     "alert.rate_limited.title": ("Rate limited", "请求过于频繁"),
     "alert.rate_limited.body": ("{what} asks for a pause until {until}.", "{what} 要求暂停到 {until}。"),
     "alert.rate_limited.advice": (

@@ -18,6 +18,8 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "status.slot_done": ("this hour was already done", "本小时已完成"),
     "status.failed_orders": ("finished with failed or unknown orders", "完成，但有失败或未知的订单"),
     "status.aborted": ("aborted before trading", "交易前中止"),
+    "status.stopped": ("stopped by a signal before trading", "交易前被信号停止"),
+    "status.cut_short": ("stopped by a signal while trading", "交易中被信号停止"),
     "status.bad_settings": ("bad settings", "配置错误"),
     "status.unexpected": ("unexpected error", "意外错误"),
     # modes and control

@@ -22,7 +22,7 @@ from runtime.ports import Lease, Store
 from tests.scenarios.matrix.rig import Ran, Rig
 
 STATE_BYTES = 120_000
-NOTHING_SENT = frozenset({CycleStatus.LEASE_HELD, CycleStatus.SLOT_DONE, CycleStatus.ABORTED, CycleStatus.BAD_SETTINGS})
+NOTHING_SENT = frozenset(CycleStatus) - {CycleStatus.DONE, CycleStatus.FAILED_ORDERS, CycleStatus.CUT_SHORT}
 _STOPPING = ("-1003 ", "0 ")
 """How the detail of such a refusal begins: the code, which is 0 where the answer had none."""
 _HOUR_AT_MOST_MS = 300_000

@@ -50,6 +50,18 @@ class Ran:
         return sum(self.wire.seen[call] for call in SENDS)
 
 
+class _Hurried:
+    """A process's view of the clock: once it is told to stop, none of its waits lasts."""
+
+    def __init__(self, clock: SimulatedClock, stop: Callable[[], str]) -> None:
+        self._clock, self._stop = clock, stop
+        self.now_ms, self.monotonic = clock.now_ms, clock.monotonic
+
+    def sleep(self, seconds: float) -> None:
+        if not self._stop():
+            self._clock.sleep(seconds)
+
+
 @dataclass(slots=True)
 class Rig:
     """One account and everything around it that outlives a process. `open_store` gives a new process's store."""
@@ -62,6 +74,8 @@ class Rig:
     clock: SimulatedClock = CLOCK
     first_slot: str = ""
     """The slot of the case; what was before it was told before it."""
+    stop: Callable[[], str] = str
+    """Why the process that runs should end, or nothing."""
 
     @classmethod
     def at(cls, now_ms: int, books: Books, settings: Settings, open_store: Callable[[], Store]) -> Rig:
@@ -101,7 +115,7 @@ class Rig:
 
     def _world(self, store: Store) -> World:
         return World(
-            clock=self.clock,
+            clock=_Hurried(self.clock, self.stop),
             pools=(FolderPoolSource(EMBEDDED, self.clock, "embedded"),),
             market=self.exchange,
             exchange=self.exchange,
@@ -112,4 +126,5 @@ class Rig:
             owner=secrets.token_hex(16),
             render=lambda _: "",
             explain=explain,
+            stop=self.stop,
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 from runtime.adapters.binance import exchange as _binance  # noqa: F401 - imported once, before the fork
 from runtime.adapters.firestore import store as _firestore  # noqa: F401 - the same
-from runtime.command import arguments, bad_settings, shown, unexpected
+from runtime.command import arguments, bad_settings, heed_signals, shown, unexpected
 from runtime.config import read_settings
 from runtime.cycle import run_cycle
 from runtime.errors import SettingsError
@@ -41,7 +41,8 @@ def live(order: Mapping[str, Any]) -> int:
         _drop_capabilities()
     try:
         settings = read_settings()
-        with wired(settings, lambda _: None, SharedClock(Path(order["clock"]))) as wiring, _limited(limit):
+        clock, stop = SharedClock(Path(order["clock"])), heed_signals()
+        with wired(settings, lambda _: None, clock, stop) as wiring, _limited(limit):
             report = run_cycle(wiring.settings, restless, _trapped(wiring.world, order["trap"]))
         return shown(report, given, settings.language)
     except SettingsError as error:
