@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.domain.ladder import (
@@ -25,6 +25,7 @@ from runtime.errors import EngineError
 from tests.support.pools import SETTINGS, SLOT, SYMBOLS, TODAY, payload, release
 
 OTHERS = ("ETHUSDT", "LTCUSDT", "XRPUSDT", "LINKUSDT", "NEARUSDT")
+EXPIRED = TODAY - timedelta(days=121)
 STALE = release(TODAY - timedelta(days=46))
 
 
@@ -276,18 +277,34 @@ def test_only_a_valid_upstream_is_healthy_and_only_it_changes_what_is_accepted(
         assert resolution.accepted == accepted
 
 
-@given(climbs, st.sets(st.sampled_from([*SYMBOLS, *OTHERS, *STATIC_SYMBOLS])))
+tradables = st.sets(st.sampled_from(sorted({*SYMBOLS, *OTHERS, *STATIC_SYMBOLS})), min_size=8)
+
+
+@given(climbs, tradables)
+@example(([down()], [local(release(TODAY, tuple(reversed(SYMBOLS))))], remembered(EXPIRED)), set(SYMBOLS))
+@example(([down()], [local(release(TODAY, OTHERS))], remembered(EXPIRED)), {*SYMBOLS, *OTHERS})
+@example(([down()], [], remembered(EXPIRED)), {*SYMBOLS, *STATIC_SYMBOLS})
 def test_a_degraded_source_only_ever_takes_symbols_out_of_the_accepted_release(
     case: tuple[list[Reading], list[Reading], AcceptedPool | None], tradable: set[str]
 ) -> None:
-    """A symbol that stays keeps its order, and none comes in: so nobody's rank gets worse by a change of source."""
+    """A symbol that stays keeps its order, and none comes in: so nobody's rank gets worse by a change of source.
+
+    Told by what was put in: the upstream's own document and the remembered release, not by what the ladder calls them.
+    """
     upstream, files, accepted = case
     resolution = resolve([*upstream, *files], accepted)
     pool = execution_pool(resolution, tradable, SETTINGS)
-    assert pool.symbols == tuple(s for s in resolution.locked_symbols if s in tradable and s in resolution.symbols)
-    assert {*pool.symbols, *pool.dropped} == set(resolution.locked_symbols)
-    if resolution.degraded and accepted is not None:
-        assert set(pool.symbols) <= set(accepted.symbols)
+    if upstream and holds(upstream[0], accepted):
+        release_now, named = parse_pool(upstream[0].payload, TODAY, SETTINGS).symbols, None
+    elif accepted is not None and (TODAY - accepted.as_of_date).days <= 120:
+        release_now, named = accepted.symbols, None
+    else:
+        file = next((reading for reading in files if holds(reading, accepted)), None)
+        source = STATIC_SYMBOLS if file is None else parse_pool(file.payload, TODAY, SETTINGS).symbols
+        release_now, named = (source if accepted is None else accepted.symbols), source
+    kept = [s for s in release_now if s in tradable and (named is None or s in named)]
+    assert pool.symbols == tuple(kept)
+    assert pool.dropped.keys() == set(release_now) - set(kept)
 
 
 def test_the_pool_stays_the_accepted_release_on_the_last_known_good() -> None:

@@ -24,7 +24,9 @@ from tests.support.worlds import (
     PAIRS,
     POSITIONS,
     PRICES,
+    REDEEM,
     Pool,
+    Scene,
     release,
     scene,
 )
@@ -149,14 +151,34 @@ def test_a_lost_state_is_never_taken_for_a_new_account() -> None:
             assert s.orders() == orders
 
 
-def test_a_clock_that_is_off_stops_the_hour_before_it_trades() -> None:
-    with scene() as s:
-        s.weather(skew_ms=60_000)
-        refused = s.hour()
-        assert refused.exit_code == 3
-        assert not s.orders()
-        s.weather(skew_ms=0)
-        assert s.hour().status is CycleStatus.DONE
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("skew_ms", [60_000, 5_001, -5_001, -60_000])
+def test_a_clock_that_is_off_stops_the_hour_before_it_trades(skew_ms: int, *, opened: bool) -> None:
+    """On a first start and later, where signing by the exchange's time would have made every order acceptable; with the
+    clock just within the limit the same hour buys.
+    """
+    with scene(http=True) as s:
+        if opened:
+            with_everything_in_earn(s)
+        orders = s.orders()
+        s.weather(skew_ms=skew_ms)
+        refused = s.next(0)
+        assert (refused.status, refused.exit_code) == (CycleStatus.ABORTED, 3)
+        assert f"{skew_ms} ms" in refused.error
+        assert "clock_skew" in s.messenger.kinds()
+        assert (s.used[ORDER], s.used[REDEEM], s.orders()) == (0, 0, orders)
+        s.weather(skew_ms=5_000 if skew_ms > 0 else -5_000)
+        traded = s.hour()
+        assert traded.status is CycleStatus.DONE
+        assert traded.orders
+
+
+def with_everything_in_earn(s: Scene) -> None:
+    """An account that was opened an hour ago and has bought nothing but fuel yet."""
+    s.control(mode=Mode.REDUCE_ONLY)
+    assert [order.symbol for order in s.hour().orders] == ["BNBUSDT"]
+    s.control(mode=Mode.RUN)
+    s.clock.set(s.clock.now_ms() + HOUR_MS)
 
 
 def test_a_clock_an_hour_behind_is_told_and_does_not_read_as_an_hour_that_is_done() -> None:
@@ -349,27 +371,36 @@ def earning(redeem_s: int | None) -> object:
 
 def test_a_redemption_that_takes_half_a_minute_is_waited_for() -> None:
     with scene() as s:
-        s.hour()
+        with_everything_in_earn(s)
         s.weather(earn=earning(30))
-        report = s.hour("2026-03-16T09Z")
-        moves = [move for move in report.earn_moves if move.kind.value == "redeem"]
-        assert moves
-        assert [move.status for move in moves] == [Status.DONE]
+        free = s.exchange.account().free("USDT")
+        report = s.hour()
+        (move,) = [move for move in report.earn_moves if move.kind.value == "redeem"]
+        assert move.status is Status.DONE
         assert report.exit_code == 0
+        assert sum(order.order.quote_qty for order in report.orders if order.order) > free
+        assert "no_cash" not in gates(report)
         assert s.differences() == {}
 
 
 def test_a_redemption_that_never_arrives_is_in_transit_and_told_and_buys_shrink() -> None:
+    """To what was free before, first come first served: none is sent that the exchange would refuse."""
     with scene() as s:
-        s.hour()
+        with_everything_in_earn(s)
         s.weather(earn=earning(None))
-        before = s.state.ledger
-        report = s.hour("2026-03-16T09Z")
+        before, free = s.state.ledger, s.exchange.account().free("USDT")
+        report = s.hour()
         (move,) = [move for move in report.earn_moves if move.kind.value == "redeem"]
         assert move.status is Status.UNKNOWN
         assert report.equity is not None
         assert report.equity.in_transit == move.quantity
         assert "earn_failed" in s.messenger.kinds()
+        (order,) = report.orders
+        assert order.order is not None
+        assert (order.symbol, order.status) == ("ETHUSDT", Status.DONE)
+        assert free * D("0.95") < order.order.quote_qty <= free
+        assert [gate.symbol for gate in report.gates if gate.name == "no_cash"] == ["SOLUSDT", "BTCUSDT"]
+        assert report.exit_code == 0
         assert s.state.drift == {}
         assert s.state.ledger.owned("USDT") <= before.owned("USDT")
         following = s.next()
