@@ -189,6 +189,15 @@ def test_a_purchase_that_its_redemption_was_to_pay_is_left_to_the_next_run() -> 
         assert (report.status, report.orders) == (CycleStatus.STOPPED, ())
 
 
+def test_a_stopped_hour_gives_its_lease_back() -> None:
+    with account("first") as (rig, told):
+        stopped(rig, told, "exchange.send_order")
+        told.why = ""
+        again = rig.hour().report
+        assert again is not None
+        assert again.status is CycleStatus.DONE
+
+
 def test_a_stop_that_cannot_be_written_down_is_told_at_once() -> None:
     with account("first") as (rig, told):
         dead = Trouble(StoreUnavailable("store: no answer"))
