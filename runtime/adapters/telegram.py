@@ -54,7 +54,7 @@ class Bot:
     """
 
     token: str = field(repr=False)
-    chat_id: str
+    chat_id: str = field(repr=False)
     base_url: str = "https://api.telegram.org"
     timeouts: tuple[float, float] = (3, 10)
     total_s: float = 20
@@ -90,7 +90,7 @@ class TelegramAlerter:
         self._clock = clock
         self._http = http or requests.Session()
         for name in _LOGGERS:
-            logging.getLogger(name).addFilter(_Redaction(bot.token))
+            logging.getLogger(name).addFilter(_Redaction((bot.token, bot.chat_id)))
 
     def __repr__(self) -> str:
         return f"TelegramAlerter({self._bot!r})"
@@ -223,11 +223,11 @@ class _Delivery:
 
 @dataclass(frozen=True)
 class _Redaction(logging.Filter):
-    """Takes the token out of a log record; equal for equal tokens, so that a logger carries it once."""
+    """Takes token and chat out of a log record; equal for equal ones, so that a logger carries it once."""
 
-    token: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage(), (self.token,)), ()
+        record.msg, record.args = redact(record.getMessage(), self.secrets), ()
         record.exc_info = record.exc_text = record.stack_info = None  # a traceback quotes the URL, and names no cause
         return True

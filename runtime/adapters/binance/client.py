@@ -53,9 +53,7 @@ _SIGNATURE = re.compile(r"\bsignature=([^&]+)")
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
 # urllib3 logs URLs, signature and all: requests and retries at DEBUG, an answer with odd headers as a warning.
-_QUIET = {"connectionpool": logging.INFO, "util.retry": logging.INFO, "connection": logging.ERROR}
-for _logger, _level in _QUIET.items():
-    logging.getLogger(f"urllib3.{_logger}").setLevel(_level)
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)

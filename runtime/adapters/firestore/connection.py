@@ -27,7 +27,7 @@ from google.auth.transport.requests import Request
 from google.cloud import firestore
 from google.cloud.firestore_v1.query import Query
 
-from runtime.adapters.firestore.errors import leaked, translated
+from runtime.adapters.firestore.errors import leaked, sensible_credentials, translated
 from runtime.errors import EngineError
 
 ATTEMPT_SECONDS = 5.0
@@ -123,9 +123,10 @@ class Connection:
         if self._emulator_host is not None:
             credentials = AnonymousCredentials()  # type: ignore[no-untyped-call] # google-auth types only part of itself
         else:
-            credentials, _ = google.auth.default(scopes=firestore.Client.SCOPE)
-            # Refreshed here, because inside a call gRPC reports refused credentials as an outage.
-            credentials.refresh(partial(Request(), timeout=ATTEMPT_SECONDS))  # type: ignore[no-untyped-call] # the same
+            with sensible_credentials():
+                credentials, _ = google.auth.default(scopes=firestore.Client.SCOPE)
+                # Refreshed here, because inside a call gRPC reports refused credentials as an outage.
+                credentials.refresh(partial(Request(), timeout=ATTEMPT_SECONDS))  # type: ignore[no-untyped-call] # the same
         return _Client(self._project, self._database, credentials, self._emulator_host)
 
 

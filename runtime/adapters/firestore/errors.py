@@ -2,6 +2,7 @@
 
     what Google raises                                   ours
     no credentials, credentials refused, 401             StoreMisconfigured: credentials
+    a stumble over a credential file or a token          StoreMisconfigured: credentials
     403 with a disabled API                              StoreMisconfigured: enable the API
     403                                                  StoreMisconfigured: grant the role
     404 on a read                                        StoreMisconfigured: no such database
@@ -56,11 +57,19 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except (api.GoogleAPIError, auth.GoogleAuthError) as error:
-        told = _ours(f"Firestore {what}", error)
-    else:
-        return
-    # Past the handler, so that no error of ours carries Google's, which may quote a token, as its context.
-    raise told
+        raise _ours(f"Firestore {what}", error) from None  # no traceback of ours quotes Google's text
+
+
+@contextmanager
+def sensible_credentials() -> Iterator[None]:
+    """What Google's library stumbles over inside the block, in a file or an answer that is none, as ours."""
+    try:
+        yield
+    except auth.GoogleAuthError:
+        raise
+    except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        why = f"the credentials, or what their token's endpoint answers, cannot be read ({type(error).__name__})"
+        raise StoreMisconfigured("Firestore sign-in", why, _CREDENTIALS) from None
 
 
 def leaked() -> StoreMisconfigured:
