@@ -30,6 +30,9 @@ from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
 from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded
 
 BUSY_SECONDS = 5
+WRITE_LOCK_BYTE = "120"
+"""Where in the `-shm` file SQLite locks for the one writer of WAL mode (its file format says so)."""
+_LOCK_FIELDS = ("number:", "POSIX", "ADVISORY", "WRITE", "process", "device:inode", "start", "end")
 LAYOUT = 1
 """`user_version` of the file; a newer one is refused."""
 
@@ -131,7 +134,7 @@ class SqliteStore:
             raise StoreUnavailable("local store: what was written could not be read back")
 
     def close(self) -> None:
-        with self._lock, _translated():
+        with self._lock, _translated(self._path):
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
@@ -147,13 +150,13 @@ class SqliteStore:
             open_file.execute(_UPSERT, (self._account, *row))
 
     def _read(self, statement: str, *values: object) -> list[Any]:
-        with self._lock, _translated():
+        with self._lock, _translated(self._path):
             return self._connection().execute(statement, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction: committed at the end of the block, rolled back by any exception in it."""
-        with self._lock, _translated():
+        with self._lock, _translated(self._path):
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -222,11 +225,37 @@ def _layout(connection: sqlite3.Connection) -> int:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(path: Path) -> Iterator[None]:
     """SQLite's and the file system's errors as `StoreUnavailable`, without paths."""
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreUnavailable(f"local store: {error}") from error
+        busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        raise StoreUnavailable(f"local store: {error}{_who_writes(path) if busy else ''}") from error
     except OSError as error:
         raise StoreUnavailable(f"local store: {error.strerror or type(error).__name__}") from None
+
+
+def _who_writes(path: Path) -> str:
+    """Whose write did not end within `BUSY_SECONDS`, as far as the system tells, and what to do about it."""
+    writer = _writer(path)
+    who = f"process {writer}" if writer else f"another process (`fuser -v {path.name}` names it)"
+    number = writer or "NUMBER"
+    return (
+        f" – {who} has been in the middle of a write for more than {BUSY_SECONDS} s: let it go on (kill -CONT {number})"
+        f" or end it (kill -KILL {number}); what it did not commit is undone, and the next hour settles the rest"
+    )
+
+
+def _writer(path: Path) -> str:
+    """The process that holds SQLite's write lock (Linux names it in /proc/locks); empty where nobody says.
+
+    Asked of the system and not of the file: to open and close a file that SQLite has open would drop its locks.
+    """
+    try:
+        inode = f":{Path(f'{path}-shm').stat().st_ino}"
+        locks = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+    except OSError:
+        return ""
+    held = (lock for lock in locks if len(lock) == len(_LOCK_FIELDS) and lock[5].endswith(inode))
+    return next((lock[4] for lock in held if lock[3] == "WRITE" and lock[6] == WRITE_LOCK_BYTE), "")

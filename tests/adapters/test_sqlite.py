@@ -11,13 +11,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from runtime.adapters.clock import SimulatedClock
-from runtime.adapters.sqlite import LAYOUT, SqliteStore
+from runtime.adapters.sqlite import BUSY_SECONDS, LAYOUT, SqliteStore
 from runtime.domain.control import Control, Mode
 from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
 from runtime.ports import Changes, DailyCache, Held
@@ -41,6 +41,25 @@ def raw(path: Path, statement: str, *values: object) -> list[tuple[object, ...]]
     """A statement by somebody else's hand."""
     with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute(statement, values).fetchall()
+
+
+@contextmanager
+def stopped_writer(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that stands still in the middle of a write to the file, ended at the end of the block."""
+    script = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('BEGIN IMMEDIATE'); c.execute('DELETE FROM account'); print('in', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "in\n"
+        writer.send_signal(signal.SIGSTOP)
+        try:
+            yield writer
+        finally:
+            writer.kill()
 
 
 class TestFile:
@@ -144,6 +163,39 @@ class TestFaults:
             assert store.load().token == held.token
             other.execute("ROLLBACK")
         store.commit(held, everything())
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux names the holder of a lock")
+    def test_a_writer_that_was_stopped_is_named_with_what_to_do(self, path: Path, store: SqliteStore) -> None:
+        """It keeps everybody out until it is woken or ended; then nothing of its write is left."""
+        held = take(store)
+        store._connection().execute("PRAGMA busy_timeout = 50")
+        with stopped_writer(path) as writer:
+            with pytest.raises(StoreUnavailable) as caught:
+                store.commit(held, everything())
+            text = str(caught.value)
+            assert "database is locked" in text
+            assert f"process {writer.pid} has been in the middle of a write" in text
+            assert f"kill -CONT {writer.pid}" in text
+            assert f"kill -KILL {writer.pid}" in text
+            assert str(path.parent) not in text
+            assert store.load().token == held.token, "reading goes on meanwhile"
+        store.commit(held, everything())
+
+    def test_a_lock_is_waited_for_a_few_seconds_at_most(self, store: SqliteStore) -> None:
+        take(store)
+        assert store._connection().execute("PRAGMA busy_timeout").fetchone() == (1000 * BUSY_SECONDS,)
+        assert BUSY_SECONDS <= 5
+
+    def test_where_nobody_names_the_writer_the_text_says_how_to_find_it(
+        self, path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held = take(store)
+        store._connection().execute("PRAGMA busy_timeout = 50")
+        monkeypatch.setattr("runtime.adapters.sqlite.WRITE_LOCK_BYTE", "elsewhere")
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreUnavailable, match=r"fuser -v state\.sqlite"):
+                store.commit(held, everything())
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"'])
     def test_a_state_that_is_no_object_is_unreadable(self, path: Path, store: SqliteStore, text: str) -> None:
