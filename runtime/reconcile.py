@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from runtime.domain.alerts import AlertKind
 from runtime.domain.evidence import Flow, order_flows
+from runtime.domain.ladder import STATIC_SYMBOLS
 from runtime.domain.ledger import Book, Entry, priced
 from runtime.domain.money import CASH, FUEL, ZERO, plain
 from runtime.domain.orders import Kind, id_prefix
@@ -153,16 +154,21 @@ def _money_explained(hour: Hour, differences: Mapping[str, Decimal], flows: Sequ
 
 
 def _coins_known(hour: Hour) -> set[str]:
-    """Every coin that the account or the ledger holds, or that an hour had in play."""
-    ledger, played = hour.state.ledger, (symbol.removesuffix(CASH) for symbol in hour.state.prices)
-    return {*hour.account.balances, *ledger.assets(Book.SPOT), *ledger.assets(Book.RESERVED), *played} - {CASH}
+    """Every coin that the account or the ledger holds, that an hour had in play, or that the built-in list names.
+
+    A coin beyond these that was bought and sold again leaves no name anywhere: asking for the trades of every pair that
+    the exchange lists would cost more than a minute's limit of requests.
+    """
+    ledger, listed = hour.state.ledger, (symbol.removesuffix(CASH) for symbol in (*hour.state.prices, *STATIC_SYMBOLS))
+    return {*hour.account.balances, *ledger.assets(Book.SPOT), *ledger.assets(Book.RESERVED), *listed} - {CASH}
 
 
 def _manual_trades(hour: Hour, coins: Sequence[str], since: int) -> list[Flow]:
+    """What orders that are not ours moved. A call tells whether a pair traded at all; orders are listed day by day."""
     exchange, prefix = hour.world.exchange, id_prefix(hour.settings.account)
     flows: list[Flow] = []
     for symbol in (coin + CASH for coin in coins if coin + CASH in hour.wave_taken.prices):
-        orders = exchange.orders_since(symbol, since)
+        orders = exchange.orders_since(symbol, since) if exchange.trades_since(symbol, since) else ()
         manual = (order for order in orders if not order.client_id.startswith(prefix) and order.executed_qty)
         flows += [flow for order in manual for flow in order_flows(exchange.with_fills(order))]
     return flows

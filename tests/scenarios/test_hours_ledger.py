@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,10 +11,15 @@ import pytest
 
 from runtime.adapters.simulated.conditions import PAPER
 from runtime.adapters.simulated.events import Events
+from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket
 from runtime.domain.control import Mode
+from runtime.domain.instruments import Instrument
+from runtime.domain.ladder import STATIC_SYMBOLS
 from runtime.domain.ledger import Balances, Book
 from runtime.domain.orders import Kind, Side
 from runtime.domain.report import CycleStatus, Report
+from runtime.operations import accept_drift
+from tests.support.operators import operators_world, put_state
 from tests.support.worlds import Scene, scene
 
 D = Decimal
@@ -129,3 +135,82 @@ def test_a_manual_sale_shrinks_the_position_in_proportion(share: Decimal) -> Non
         assert after is not None
         assert after.quantity == before.quantity - sold
         assert abs(after.average - before.average) < D("1e-9")
+
+
+class Wider(FolderMarket):
+    """The small market with one more coin, which no pool and no list names."""
+
+    def prices(self) -> Mapping[str, Decimal]:
+        return {**super().prices(), UNNAMED: D(5)}
+
+    def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
+        now_ms, found = super().instruments(["ADAUSDT", *(s for s in symbols if s not in {UNNAMED, "ADAUSDT"})])
+        made = {**found, UNNAMED: replace(found["ADAUSDT"], symbol=UNNAMED, base="NEAR")}
+        return now_ms, {symbol: made[symbol] for symbol in symbols}
+
+
+UNNAMED = "NEARUSDT"
+
+
+def lots(quantity: Decimal) -> Decimal:
+    """As much of it as every pair here may trade."""
+    return quantity.quantize(D("0.1"), rounding="ROUND_DOWN")
+
+
+@contextmanager
+def after_a_round_trip(symbol: str, *, fees_in_bnb: bool) -> Iterator[Scene]:
+    """An account of two quiet hours, in which somebody buys a coin and sells all of it again within the third."""
+    with scene(replace(PAPER, costs=replace(PAPER.costs, bnb_discount=fees_in_bnb))) as s:
+        s.exchange.venue.market = s.exchange.venue.orders._market = Wider(EMBEDDED, s.clock)
+        s.hour()
+        s.next()
+        bought = lots(D(60) / s.exchange.prices()[symbol])
+        s.exchange.events.manual_trade(symbol, Side.BUY, bought)
+        s.clock.sleep(600)
+        s.exchange.events.manual_trade(symbol, Side.SELL, lots(s.exchange.account().free(symbol.removesuffix("USDT"))))
+        yield s
+
+
+@pytest.mark.parametrize("fees_in_bnb", [False, True])
+@pytest.mark.parametrize("symbol", ["LINKUSDT", "ADAUSDT"])
+def test_a_manual_round_trip_within_an_hour_is_explained_by_its_trades(symbol: str, *, fees_in_bnb: bool) -> None:
+    """Of a coin that an hour had in play, and of one that only the built-in list names; of the coin nothing is left, so
+    only USDT and BNB are off.
+    """
+    with after_a_round_trip(symbol, fees_in_bnb=fees_in_bnb) as s:
+        report = s.next()
+        assert report.drift == {}
+        assert s.differences() == {}
+        assert "drift" not in s.messenger.kinds()
+        assert s.used["GET /api/v3/allOrders"] + s.used["GET /api/v3/myTrades"] <= 25
+        kinds = [entry.kind for entry in s.store.entries(report.slot[:10]) if entry.slot == report.slot]
+        assert "manual_trade" in kinds
+        assert "unexplained" not in kinds
+
+
+def test_a_round_trip_in_a_coin_that_nothing_names_stays_unexplained_by_exactly_its_cost() -> None:
+    """Until the operator accepts it: no record of the account says which of the exchange's pairs to ask about."""
+    with after_a_round_trip(UNNAMED, fees_in_bnb=True) as s:
+        report = s.next()
+        assert report.drift.keys() == {"USDT", "BNB"}
+        assert all(-D("0.1") < amount < 0 for amount in report.drift.values())
+        assert s.differences() == {}
+        with operators_world(s) as world:
+            for asset in report.drift:
+                accept_drift(world, asset, "operator", "bought and sold NEAR by hand")
+        following = s.next()
+        assert following.drift == {}
+        assert s.differences() == {}
+
+
+def test_looking_for_a_manual_trade_costs_one_call_a_pair_that_did_not_trade() -> None:
+    """However old the account is: orders are listed by the day, trades of a week in one call."""
+    with scene() as s:
+        s.hour()
+        put_state(s, replace(s.state, initialised_ms=s.clock.now_ms() - 30 * 86_400_000))
+        s.exchange.events.grant("USDT", D("1.5"))
+        s.next()
+        traded = {row.symbol for rows in s.exchange.venue.books.orders.values() for row in rows}
+        pairs = {*STATIC_SYMBOLS, "BTCUSDT", "BNBUSDT"}
+        assert s.used["GET /api/v3/myTrades"] == len(pairs)
+        assert s.used["GET /api/v3/allOrders"] == len(traded)
