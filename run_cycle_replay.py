@@ -17,7 +17,8 @@ from runtime.domain.report_text import render_text
 from runtime.domain.slots import slot_at
 from runtime.domain.texts import Language
 from runtime.domain.track import canonical
-from runtime.errors import EngineError
+from runtime.download_command import add_download_arguments, figures_of, lines_of, telling, wanted_of
+from runtime.errors import EngineError, Unavailable
 from runtime.history_command import (
     Interrupted,
     add_arguments,
@@ -32,19 +33,21 @@ from runtime.history_command import (
 )
 from runtime.replay import replay_tape
 from runtime.wiring import FIXTURE_FOLDER, strategy_of, tape_lines, wired_fixture
-from runtime.wiring_past import load_history, run_folder, simulate
+from runtime.wiring_past import load_history, run_folder, simulate, wired_download
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Replay what the command line names.
 
-    0 = done or identical, 1 = different, or a history run that was interrupted, 2 = the input is wrong.
+    0 = done or identical, 1 = different, or a run or download that was interrupted, 2 = the input is wrong.
     """
     given = _arguments(argv)
     settings = parse_settings({}, {"language": given.language})
     try:
         if given.history is not None:
             return _history(given)
+        if given.download is not None:
+            return _download(given)
         return _tape(given, settings) if given.tape else _fixture(given, settings)
     except EngineError as error:
         sys.stderr.write(f"{given.run_id}: {error}\n")
@@ -57,10 +60,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--fixtures", metavar="DIR", type=Path, default=FIXTURE_FOLDER, help="folder of a fixture.json")
     source.add_argument("--tape", metavar="FILE", type=Path, help="decide again from the tape of an hour and compare")
+    source.add_argument("--download", metavar="PAIRS", help="fetch candles of pairs (BTCUSDT,ETHUSDT) from Binance")
     source.add_argument("--history", metavar="DIR", type=Path, help="run every hour of a folder of candles")
     parser.add_argument("--language", choices=["en", "zh"], default="en")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON line and nothing else")
     add_arguments(parser)
+    add_download_arguments(parser)
     return parser.parse_args(argv)
 
 
@@ -105,6 +110,22 @@ def _history(given: argparse.Namespace) -> int:
     path = place.finish(canonical(track))
     print_line(summary_of(track) | {"track": str(path)}) if given.json else say(shown(track, path))
     return 0
+
+
+def _download(given: argparse.Namespace) -> int:
+    wanted = wanted_of(given)
+    market_data = parse_settings({}, {"binance_market": given.market_data}).binance_market
+    try:
+        with telling() as tell:
+            done = wired_download(given.to_folder, market_data, tell).run(wanted)
+    except Unavailable as error:
+        sys.stderr.write(f"{given.run_id}: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{given.run_id}: interrupted; the same command goes on from there ({given.to_folder})\n")
+        return 1
+    print_line(figures_of(done)) if given.json else say("\n".join(lines_of(wanted, done)))
+    return 2 if done.unknown else 0
 
 
 if __name__ == "__main__":

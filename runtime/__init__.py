@@ -19,6 +19,8 @@ Around the hour
     wiring_past  the same for a history: candles and a plan become an account in the past
     backtest     run_cycle over simulated hours; the only loop over time
     history_command  the command line of a history run, its progress and its folder
+    download     fetching candles: page after page, within the exchange's limits, resumable
+    download_command  its command line and its progress
     command      the command line of an hour, and its exit line
     doctor       --validate-only: prove that an hour could run
     replay       decide again from a tape, and show what differs

@@ -85,7 +85,7 @@ def query_of(given: argparse.Namespace, plan: HistoryPlan) -> CandleQuery:
 def moment(name: str, text: str | None) -> int:
     """Epoch ms at which the month, day or hour `text` begins."""
     if text is None:
-        raise BadInput(name, text, "is needed with --history: a month, day or UTC hour such as 2021-01")
+        raise BadInput(name, text, "is needed: a month, day or UTC hour such as 2021-01")
     whole = text + "-01T00" if _MONTH.fullmatch(text) else text + "T00" if _DAY.fullmatch(text) else text
     try:
         return slot_start_ms(parse_slot(whole))

@@ -13,8 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from runtime.adapters.candles import read_candles, symbols_in
-from runtime.adapters.clock import SimulatedClock
+from runtime.adapters.candles import CandleArchive, read_candles, symbols_in
+from runtime.adapters.clock import SimulatedClock, SystemClock
 from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.console import ConsoleAlerter
 from runtime.adapters.files import NullReportSink
@@ -39,6 +39,7 @@ from runtime.domain.slots import date_at, slot_at
 from runtime.domain.state import decode_state, encode_state
 from runtime.domain.texts import Language
 from runtime.domain.track import Track
+from runtime.download import Download, Step
 from runtime.errors import BadInput
 from runtime.ports import DailyCache, World
 from runtime.wiring import explain
@@ -129,6 +130,17 @@ def _check_span(history: History, plan: HistoryPlan) -> None:
         spans = ((plan.start_ms, plan.end_ms), (query.start_ms, query.end_ms))
         asked, known = (f"{slot_at(first)} to {slot_at(end)}" for first, end in spans)
         raise BadInput("range", asked, f"must lie within what was read of the candles: {known}")
+
+
+def wired_download(folder: Path, market_data: str, tell: Callable[[Step], object]) -> Download:
+    """A download of Binance's candles into a folder; `market_data` is the origin that is asked."""
+    # Here, so that a history run never pays for Binance's client.
+    from runtime.adapters.binance.client import Connection, Hosts  # noqa: PLC0415
+    from runtime.adapters.binance.klines import BinanceKlines  # noqa: PLC0415
+
+    clock = SystemClock()
+    connection = Connection(clock, hosts=Hosts(market=market_data))
+    return Download(BinanceKlines(connection), CandleArchive(folder), clock, tell)
 
 
 def run_folder(folder: Path) -> RunFolder:

@@ -49,6 +49,7 @@ RECV_WINDOW_MS = 5000
 RETRY_DELAYS_S = (0.5, 1.5)
 READ_BUDGET_S = 30.0
 _KEY_HEADER = "X-MBX-APIKEY"
+_WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 _SIGNATURE = re.compile(r"\bsignature=([^&]+)")
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
@@ -126,6 +127,13 @@ class BinanceSession(Client):
     def api(self, path: str) -> object:
         """An unsigned GET below `/api/v3` of the host that takes signed requests."""
         return self._request("get", self._create_api_uri(path, signed=True), signed=False)
+
+    @property
+    def used_weight(self) -> int | None:
+        """What this address's requests of this minute weigh, as the last answer said; None if it did not."""
+        response: Response | None = self.response
+        said = "" if response is None else response.headers.get(_WEIGHT_HEADER, "")
+        return int(said) if said.isascii() and said.isdigit() else None
 
     def sapi(self, path: str, **params: object) -> object:
         """A signed GET below `/sapi/v1` for which the library has no method."""

@@ -18,10 +18,11 @@ from runtime.adapters.candles.faults import header_fault, row_faults
 from runtime.adapters.candles.findings import Findings
 from runtime.adapters.candles.holes import Loaded, check_days, check_hours, check_interval, closed_note
 from runtime.adapters.candles.layout import BITCOIN, STEPS, find_files
+from runtime.adapters.candles.manifest import Files, read_manifest
 from runtime.adapters.candles.rows import OWN, parse, shape_of
 from runtime.domain.candle_columns import CandleColumns, CandleQuery, CandleSet, daily_from_hourly
 from runtime.domain.slots import DAY_MS, HOUR_MS, minute_text
-from runtime.errors import BadCandles, BadInput
+from runtime.errors import BadCandles, BadInput, Unavailable
 
 BYTES_MAX = 67_108_864  # the hours of ten years have a tenth of it
 _GZIP = 31  # zlib's name for the format
@@ -37,7 +38,7 @@ def read_candles(folder: Path, query: CandleQuery, cache_folder: Path | None = N
     found = Findings()
     files = find_files(folder, query.symbols, found)
     found.settle()
-    reader = _Reader(found, ColumnCache(cache_folder))
+    reader = _Reader(folder, found, ColumnCache(cache_folder))
     loaded = {
         interval: {symbol: reader.read(path, symbol, STEPS[interval]) for symbol, path in of.items()}
         for interval, of in files.items()
@@ -56,15 +57,17 @@ def read_candles(folder: Path, query: CandleQuery, cache_folder: Path | None = N
 class _Reader:
     """Reads files one after the other and remembers what they were."""
 
-    def __init__(self, found: Findings, cache: ColumnCache) -> None:
-        self.found, self.cache = found, cache
+    def __init__(self, folder: Path, found: Findings, cache: ColumnCache) -> None:
+        self.folder, self.found, self.cache = folder, found, cache
         self.digest = sha256()
+        self.manifest = self._manifest()
 
     def read(self, path: Path, symbol: str, step_ms: int) -> Loaded | None:
         """The candles of a file; None and problems where it cannot be used."""
         try:
             packed = _packed(path)
             content = sha256(packed).hexdigest()
+            self._hold_against_manifest(path, content)
             self.digest.update(f"{symbol} {step_ms} {content}\n".encode())
             known = self.cache.find(content, symbol, step_ms)
             if known is None:
@@ -76,6 +79,23 @@ class _Reader:
         file = Loaded(str(path), *known)
         check_interval(file, self.found)
         return file
+
+    def _hold_against_manifest(self, path: Path, content: str) -> None:
+        """`BadCandles` if a download's manifest names this file with another digest."""
+        name = str(path.relative_to(self.folder))
+        listed = self.manifest.get(name)
+        if listed is None or listed.of(content):
+            return
+        self.manifest = self._manifest()  # a download may just have replaced both
+        listed = self.manifest.get(name)
+        if listed and not listed.of(content):
+            raise _unusable(path, "not as in manifest.json", "was changed since its download; download it again")
+
+    def _manifest(self) -> Files:
+        try:
+            return read_manifest(self.folder)
+        except (BadInput, Unavailable) as error:
+            raise BadCandles((str(error),)) from None
 
 
 def _check_range(query: CandleQuery) -> None:
