@@ -28,6 +28,7 @@ PLACES = (
     "GET /api/v3/account",
     f"GET {EARN}/position",
     "GET /api/v3/allOrders",
+    "GET /api/v3/openOrders",
     "GET /api/v3/myTrades",
     f"GET {EARN}/history/redemptionRecord",
 )
