@@ -9,6 +9,7 @@ from runtime.command import arguments, bad_settings, heed_signals, keep_to_ourse
 from runtime.config import read_settings
 from runtime.cycle import run_cycle
 from runtime.doctor import examine
+from runtime.domain.texts import Language
 from runtime.errors import SettingsError
 from runtime.wiring import wired
 
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             except Exception as error:  # told here, while there is a messenger; the exit line follows below
                 tell_unexpected(wiring.world, error)
                 raise
+            if given.summary is not None:
+                given.summary.tell_hour(report, Language(settings.language), wiring.world)
             return shown(report, given, settings.language)
     except SettingsError as error:
         return bad_settings(error, given)

@@ -22,6 +22,7 @@ Around the hour
     download     fetching candles: page after page, within the exchange's limits, resumable
     download_command  its command line and its progress
     command      the command line of an hour, and its exit line
+    job_summary  --summary: the hour on the page of its GitHub job
     doctor       --validate-only: prove that an hour could run
     replay       decide again from a tape, and show what differs
     operations   what an operator does between hours: init, adopt, control, orders

@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NoReturn
 
@@ -20,15 +21,17 @@ from runtime.domain.report_text import render_text
 from runtime.domain.slots import slot_at
 from runtime.domain.texts import Language
 from runtime.errors import EngineError, SettingsError
+from runtime.job_summary import JobSummary
 from runtime.ports import World
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the command line asked for; `overrides` are settings by field."""
+    """What the command line asked for; `overrides` are settings by field, `summary` a job's page to add to."""
 
     overrides: Mapping[str, object]
     json_only: bool
+    summary: JobSummary | None = None
 
     def write(self, text: str) -> None:
         """Print for people; silent with --json."""
@@ -83,10 +86,13 @@ def arguments(argv: Sequence[str] | None) -> Arguments:
     parser.add_argument("--market", metavar="WHAT", help="paper only: embedded, a candle folder, or binance")
     parser.add_argument("--pools", metavar="PATH", help="paper only: a pool document, or a folder of dated ones")
     parser.add_argument("--json", action="store_true", help="print the whole report as one JSON line and nothing else")
+    parser.add_argument("--summary", type=Path, metavar="FILE", help="add the hour to this file, in GitHub's Markdown")
+    parser.add_argument("--summary-figures", action="store_true", help="with the account's amounts; else shares alone")
     given = parser.parse_args(argv)
     overrides = {name: getattr(given, name) for name in ("mode", "slot", "at", "market", "pools")}
     overrides["validate_only"] = given.validate_only or None
-    return Arguments(overrides, given.json)
+    summary = JobSummary(given.summary, given.summary_figures) if given.summary else None
+    return Arguments(overrides, given.json, summary)
 
 
 def shown(report: Report, given: Arguments, language: str) -> int:
@@ -115,6 +121,8 @@ def bad_settings(error: SettingsError, given: Arguments) -> int:
     given.write("Settings are wrong; nothing was contacted:")
     for problem in error.problems:
         given.write(f"  {problem}")
+    if given.summary is not None:
+        given.summary.tell_end(CycleStatus.BAD_SETTINGS, 2, error.problems)
     print_line({"exit_code": 2, "status": CycleStatus.BAD_SETTINGS.value, "error": str(error)})
     return 2
 
@@ -137,6 +145,8 @@ def unexpected(error: Exception, given: Arguments) -> int:
     place = _place(error.__traceback__)
     given.write(f"{'Aborted' if known else 'Unexpected error'}: {text} ({place})")
     code, status = (3, CycleStatus.ABORTED) if known else (1, CycleStatus.UNEXPECTED)
+    if given.summary is not None:
+        given.summary.tell_end(status, code, [f"{text} ({place})"])
     print_line({"exit_code": code, "status": status.value, "error": text, "where": place})
     return code
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
+from runtime.domain.messages import clean
 from runtime.domain.money import plain
 
 NONE = "–"
@@ -109,6 +110,15 @@ def percent(fraction: Decimal | None) -> str:
 def figure(value: float | None, digits: int = 4) -> str:
     """An indicator to `digits` significant digits, without exponent where it can be read without."""
     return NONE if value is None else f"{value:.{digits}g}"
+
+
+def shortened(value: str) -> str:
+    """A number in words of our own, cut to six significant digits for a reader; any other text on one line."""
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        return clean(value)
+    return number(amount, 6) if amount.is_finite() else value
 
 
 def joined(items: Iterable[str]) -> str:

@@ -81,6 +81,12 @@ class Equity:
         """The sum of the parts."""
         return self.cash_spot + self.cash_earn + self.in_transit + self.fuel + self.trend + self.btc
 
+    def parts(self) -> list[tuple[str, Decimal]]:
+        """The parts that are not zero by name, and the total."""
+        named = ("cash_spot", "cash_earn", "in_transit", "fuel", "trend", "btc")
+        parts = [(name, getattr(self, name)) for name in named]
+        return [*((name, value) for name, value in parts if value), ("total", self.total)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:

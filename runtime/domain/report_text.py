@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 
 from runtime.domain.decision import Decision
-from runtime.domain.layout import NONE, figure, hanging, joined, money, number, percent, table, wrap
+from runtime.domain.layout import NONE, figure, hanging, joined, money, number, percent, shortened, table, wrap
 from runtime.domain.ledger import fees
 from runtime.domain.market import BtcFacts
 from runtime.domain.messages import clean
 from runtime.domain.orders import Intent, Kind
-from runtime.domain.report import Equity, PoolReport, Report, gates_by_sleeve
+from runtime.domain.report import PoolReport, Report, gates_by_sleeve
 from runtime.domain.texts import Language, label, text
 
 INDENT = 2
@@ -112,7 +111,7 @@ class _Page:
     def equity(self, report: Report) -> list[str]:
         if report.equity is None:
             return []
-        parts = _parts(report.equity)
+        parts = report.equity.parts()
         total = report.equity.total
         rows = [
             (self.word("part", name), money(value), percent(value / total if total else None)) for name, value in parts
@@ -228,12 +227,6 @@ class _Page:
         return self.mapping("run", {**counted, **timed, **report.places})
 
 
-def _parts(equity: Equity) -> list[tuple[str, Decimal]]:
-    named = ("cash_spot", "cash_earn", "in_transit", "fuel", "trend", "btc")
-    parts = [(name, getattr(equity, name)) for name in named]
-    return [*((name, value) for name, value in parts if value), ("total", equity.total)]
-
-
 def _bitcoin_figures(btc: BtcFacts) -> str:
     figures = (f"close {figure(btc.close, 7)}", f"ma200 {figure(btc.ma200, 7)}", f"slope {figure(btc.ma200_slope)}",
                f"zscore {figure(btc.zscore)}", f"trigger {figure(btc.sell_trigger)}")  # fmt: skip
@@ -242,13 +235,5 @@ def _bitcoin_figures(btc: BtcFacts) -> str:
 
 def _compared(numbers: Mapping[str, str]) -> str:
     """The numbers that were compared, shortened for a reader, in brackets."""
-    told = ", ".join(f"{name} {_shortened(value)}" for name, value in numbers.items())
+    told = ", ".join(f"{name} {shortened(value)}" for name, value in numbers.items())
     return f" ({told})" if told else ""
-
-
-def _shortened(value: str) -> str:
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        return clean(value)
-    return number(amount, 6) if amount.is_finite() else value
