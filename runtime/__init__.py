@@ -26,6 +26,8 @@ Around the hour
     doctor       --validate-only: prove that an hour could run
     replay       decide again from a tape, and show what differs
     operations   what an operator does between hours: init, adopt, control, orders
+    backup       an account's documents into a file, back, and from one store to the other
+    places       where an account's store is, in the words of the settings
     rebuild      the first state of an account, and a lost one made anew
     __main__     python -m runtime: the operator's command line
 

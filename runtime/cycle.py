@@ -33,7 +33,7 @@ from runtime.domain.pool import Rung
 from runtime.domain.report import Report
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_at, slot_date
-from runtime.domain.state import State, encode_state
+from runtime.domain.state import State, encode_state, refuse_unusable
 from runtime.errors import EngineError, LeaseLost, LostState, RateLimited, SettingsError
 from runtime.execution import carry_out
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, SKEW_MAX_MS, Hour, heed
@@ -76,6 +76,7 @@ def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loa
     slot = slot_at(started_ms)
     stored = world.gather({"state": world.store.load, "cache": world.store.cache})
     loaded, cache = cast("Loaded", needed(stored, "state")), cast("DailyCache", needed(stored, "cache"))
+    refuse_unusable(loaded.state, settings.account)
     if loaded.lease is not None and loaded.read_ms < loaded.lease.expires_ms:
         return lease_held(settings, slot)
     if loaded.state is not None and loaded.state.slot_done == slot and (settings.slot or slot) <= slot:

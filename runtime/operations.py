@@ -7,6 +7,7 @@ written with its release: a command that refuses, or dies, never keeps an hour w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -18,8 +19,8 @@ from runtime.domain.money import CASH, CORE, ZERO, plain
 from runtime.domain.orders import Intent, Kind, Status
 from runtime.domain.performance import moved_outside
 from runtime.domain.slots import MINUTE_MS, slot_at
-from runtime.domain.state import Position, State
-from runtime.errors import Abort, BadInput
+from runtime.domain.state import Position, State, refuse_moved, refuse_unusable
+from runtime.errors import Abort, BadInput, StateUnreadable
 from runtime.hour import LEASE_S
 from runtime.ports import Changes, Loaded, World
 from runtime.rebuild import first_state
@@ -31,6 +32,7 @@ NO_STATE = "there is no state document: run init or rebuild first"
 def start_account(settings: Settings, world: World) -> State:
     """`init` and `rebuild`: write an account's first state, by `settings.first_run`; never over an existing one."""
     loaded = world.store.load()
+    refuse_unusable(loaded.state, settings.account)
     if loaded.state is not None and loaded.state.initialised_ms:
         raise Abort(EXISTS)
     state, entries = first_state(settings, world, loaded.state)
@@ -105,7 +107,9 @@ def set_control(world: World, mode: Mode, who: str, why: str, minutes: int | Non
     _need_why(why)
     if minutes is not None and minutes < 1:
         raise BadInput("minutes", minutes, "must be at least 1; without it the mode has no end")
-    now_ms = world.clock.now_ms()  # the switch must work when the exchange does not answer
+    with suppress(StateUnreadable):  # the switch must work when the state cannot be read, but not where nobody looks
+        refuse_moved(world.store.load().state)
+    now_ms = world.clock.now_ms()  # and when the exchange does not answer
     expires = None if minutes is None else now_ms + minutes * MINUTE_MS
     control = Control(mode, who, now_ms, why, expires)
     world.store.set_control(control)
@@ -143,6 +147,8 @@ def _need_why(why: str) -> None:
 
 def _loaded(world: World) -> tuple[Loaded, State]:
     loaded = world.store.load()
+    if loaded.state is not None:
+        refuse_unusable(loaded.state, loaded.state.account)
     if loaded.state is None or not loaded.state.initialised_ms:
         raise Abort(NO_STATE)
     return loaded, loaded.state

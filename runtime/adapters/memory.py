@@ -8,18 +8,20 @@ store, still without a file.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nlargest
 from types import MappingProxyType
 from typing import TypeVar
 
 from runtime.domain import leases
+from runtime.domain.archive import Section, Stored
 from runtime.domain.control import Control
-from runtime.domain.documents import from_json, parse, state_text, to_json
+from runtime.domain.documents import decode, encode, from_json, parse, state_text, to_json
 from runtime.domain.ledger import Entry
 from runtime.domain.orders import Intent
-from runtime.domain.state import State, decode_state
+from runtime.domain.slots import slot_at
+from runtime.domain.state import State, decode_state, encode_state
 from runtime.errors import LeaseLost
 from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded
 
@@ -108,6 +110,42 @@ class MemoryStore:
         with self._lock:
             return list(self._ledger.get(day, _NOTHING).values())
 
+    def dump(self) -> Iterator[Stored]:
+        """Every document, section by section, in its stored form."""
+        with self._lock:
+            journal, cycles = dict(sorted(self._journal.items())), dict(sorted(self._cycles.items()))
+            ledger, state = {day: list(entries.values()) for day, entries in self._ledger.items()}, self._document.state
+        if self._control != Control():
+            yield Stored(Section.CONTROL, "control", encode(self._control))
+        yield from (Stored(Section.CYCLES, slot, encode(cycle)) for slot, cycle in cycles.items())
+        yield from (Stored(Section.JOURNAL, name, encode(intent), intent.slot) for name, intent in journal.items())
+        for day in sorted(ledger):
+            yield from (Stored(Section.LEDGER, entry.id, encode(entry), day) for entry in ledger[day])
+        if self._cache != DailyCache():
+            yield Stored(Section.CACHE, "cache", encode(self._cache))
+        if state is not None:
+            yield Stored(Section.STATE, "state", encode_state(state))
+
+    def empty(self, owner: str, seconds: int, restoring: str) -> Held:
+        """Take the lease, put an empty state marked `restoring` in the place of whatever is there, and remove all other
+        documents but the control; `LeaseLost` while an hour runs.
+        """
+        with self._lock:
+            now_ms, found = self._clock.now_ms(), self._document
+            unfinished = found.state is not None and bool(found.state.restoring)
+            fence = leases.fence_over(found.lease, owner, now_ms, restoring=unfinished)
+            lease = Lease(owner, now_ms + seconds * 1000, fence, slot_at(now_ms))
+            self._journal, self._ledger, self._cycles, self._cache = {}, {}, {}, DailyCache()
+            return self._replace(found.version, State(self._account, restoring=restoring), lease)
+
+    def put(self, held: Held, documents: Sequence[Stored]) -> Held:
+        """Write documents other than the state, in this order; `LeaseLost` if anybody wrote since `held`."""
+        with self._lock:
+            done = self._replace(held.token, self._document.state or State(self._account), held.lease)
+            for document in documents:
+                self._put(document)
+        return done
+
     def probe(self) -> None:
         """Memory is always there."""
 
@@ -130,6 +168,20 @@ class MemoryStore:
             self._cycles[changes.cycle.slot] = changes.cycle
         if changes.cache is not None:
             self._cache = changes.cache
+
+    def _put(self, document: Stored) -> None:
+        where = f"{document.section} {document.id}"
+        match document.section:
+            case Section.CONTROL:
+                self._control = decode(Control, document.body, where)
+            case Section.CACHE:
+                self._cache = decode(DailyCache, document.body, where)
+            case Section.CYCLES:
+                self._cycles[document.id] = decode(CycleRecord, document.body, where)
+            case Section.JOURNAL:
+                self._journal[document.id] = decode(Intent, document.body, where)
+            case _:
+                self._ledger.setdefault(document.part, {})[document.id] = decode(Entry, document.body, where)
 
     def _changes_copy(self, changes: Changes) -> Changes:
         return Changes(

@@ -15,16 +15,18 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runtime.domain import leases
+from runtime.domain.archive import Section, Stored
 from runtime.domain.control import Control, Mode
-from runtime.domain.documents import from_json, parse, state_text, to_json
+from runtime.domain.documents import canonical, from_json, parse, state_text, to_json
 from runtime.domain.ledger import Entry
 from runtime.domain.orders import Intent
+from runtime.domain.slots import slot_at
 from runtime.domain.state import State, decode_state
 from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
 from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded
@@ -46,6 +48,13 @@ CREATE TABLE document (account TEXT NOT NULL, kind TEXT NOT NULL, part TEXT NOT 
 _UPSERT = "INSERT OR REPLACE INTO document (account, kind, part, id, body) VALUES (?, ?, ?, ?, ?)"
 _LAST = "~"
 """After every slot."""
+_KINDS = {
+    Section.CONTROL: "control",
+    Section.CYCLES: "cycle",
+    Section.JOURNAL: "intent",
+    Section.LEDGER: "entry",
+    Section.CACHE: "cache",
+}
 _Row = tuple[str, str, str, str]
 
 
@@ -127,6 +136,47 @@ class SqliteStore:
     def entries(self, day: str) -> Sequence[Entry]:
         return [from_json(Entry, body, "ledger") for body in self._bodies("entry", day, "rowid")]
 
+    def dump(self) -> Iterator[Stored]:
+        """Every document, section by section, as it was at one moment; what is malformed is `StateUnreadable`."""
+        with _translated(), closing(_open(self._path)) as reading:
+            reading.execute("BEGIN")
+            for section, kind in _KINDS.items():
+                order = "part, rowid" if section is Section.LEDGER else "id"
+                statement = f"SELECT part, id, body FROM document WHERE account = ? AND kind = ? ORDER BY {order}"  # noqa: S608 - `order` is one of our own two
+                for part, name, body in reading.execute(statement, (self._account, kind)):
+                    yield Stored(section, name, parse(body, f"{section} {name}"), part)
+            for (text,) in reading.execute("SELECT state FROM account WHERE name = ?", (self._account,)):
+                yield Stored(Section.STATE, "state", parse(text, "state document"))
+
+    def empty(self, owner: str, seconds: int, restoring: str) -> Held:
+        """Take the lease, put an empty state marked `restoring` in the place of whatever is there, and remove all other
+        documents but the control, in one step; `LeaseLost` while an hour runs.
+        """
+        now_ms, text = self._clock.now_ms(), state_text(State(self._account, restoring=restoring))
+        with self._transaction() as open_file:
+            rows = open_file.execute("SELECT version, state, lease FROM account WHERE name = ?", (self._account,))
+            version, old, lease = next(rows, (0, "{}", None))
+            held = from_json(Lease, lease, "lease") if lease else None
+            fence = leases.fence_over(held, owner, now_ms, restoring=_restoring(old))
+            lease = Lease(owner, now_ms + seconds * 1000, fence, slot_at(now_ms))
+            values = (self._account, version + 1, text, to_json(lease))
+            open_file.execute(
+                "INSERT OR REPLACE INTO account (name, version, state, lease) VALUES (?, ?, ?, ?)", values
+            )
+            open_file.execute(
+                "DELETE FROM document WHERE account = ? AND kind NOT IN ('control', 'probe')", (self._account,)
+            )
+        return Held(lease, version + 1)
+
+    def put(self, held: Held, documents: Sequence[Stored]) -> Held:
+        """Write documents other than the state as they are, in order; `LeaseLost` if anybody wrote since `held`."""
+        rows = [(self._account, _KINDS[d.section], d.part, d.id, canonical(d.body)) for d in documents]
+        with self._transaction() as open_file:
+            statement = "UPDATE account SET version = version + 1 WHERE name = ? AND version = ?"
+            done = _changed(open_file.execute(statement, (self._account, held.token)), held.lease, held.token)
+            open_file.executemany(_UPSERT, rows)
+        return done
+
     def probe(self) -> None:
         mark = str(self._clock.now_ms())
         self._put(("probe", "", "probe", mark))
@@ -182,6 +232,13 @@ def _rows(changes: Changes) -> Iterable[_Row]:
         yield "cycle", "", changes.cycle.slot, to_json(changes.cycle)
     if changes.cache is not None:
         yield "cache", "", "cache", to_json(changes.cache)
+
+
+def _restoring(text: str) -> bool:
+    """Whether a stored state is one that a restore did not finish; what is not readable is not."""
+    with suppress(StateUnreadable):
+        return bool(parse(text, "state document").get("restoring"))
+    return False
 
 
 def _changed(cursor: sqlite3.Cursor, lease: Lease, token: object) -> Held:

@@ -48,6 +48,15 @@ def next_fence(current: Leased | None, owner: str, now_ms: int) -> int:
     return current.fence + 1
 
 
+def fence_over(current: Leased | None, owner: str, now_ms: int, *, restoring: bool) -> int:
+    """The number of the lease under which `owner` may replace the whole account.
+
+    As `next_fence`, except where a restore did not end: no hour runs there, so its lease may be taken over while it
+    lives, and a restore that is still at work writes no more.
+    """
+    return current.fence + 1 if restoring and current is not None else next_fence(current, owner, now_ms)
+
+
 def confirm(current: Leased | None, ours: Leased, now_ms: int) -> None:
     """`LeaseLost` unless the stored lease is `ours` and still alive at `now_ms`."""
     if current is None or (current.owner, current.fence) != (ours.owner, ours.fence):

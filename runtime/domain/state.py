@@ -22,7 +22,7 @@ from runtime.domain.ledger import Balances
 from runtime.domain.money import ONE, ZERO, Dec
 from runtime.domain.orders import Intent
 from runtime.domain.pool import AcceptedPool, PoolStatus
-from runtime.errors import StateUnreadable
+from runtime.errors import Abort, SettingsError, StateUnreadable
 
 SCHEMA_VERSION = 1
 STATE_BYTES_MAX = 800_000
@@ -87,7 +87,8 @@ class State:
 
     `drift` is what no evidence explains yet, by asset; `flows_seen` holds the evidence already booked (id -> epoch ms);
     `prices` are the last cycle's; `intents` are those of the newest slot and every open one; `control_ms` is when the
-    control that was last told was set; `key` is the last verdict on the API key.
+    control that was last told was set; `key` is the last verdict on the API key. `moved_to` names the store that holds the account now, `restoring` the backup
+    that is being written here: where one of them is set, no hour may use this document (`refuse_unusable`).
     """
 
     account: str
@@ -114,6 +115,8 @@ class State:
     status_told: str = ""
     control_ms: int = 0
     key: KeyRecord | None = None
+    moved_to: str = ""
+    restoring: str = ""
     unknown: tuple[tuple[tuple[str, ...], Any], ...] = ()
 
     @property
@@ -164,6 +167,23 @@ def decode_state(document: object) -> State:
     except ValidationError as error:
         raise StateUnreadable(_first_fault(error)) from None
     return replace(state, unknown=tuple(_surplus(lifted, encode_state(state), ())))
+
+
+def refuse_unusable(state: State | None, account: str) -> None:
+    """Raise where the document may not be used for `account`: it was moved away, is half restored, or another one's."""
+    refuse_moved(state)
+    if state is None:
+        return
+    if state.restoring:
+        raise Abort(f"state document: unfinished {state.restoring}: run that again; until it ends nothing else may")
+    if state.account != account:
+        raise SettingsError((f"ENGINE_ACCOUNT: {account!r} – but the state document is that of {state.account!r}",))
+
+
+def refuse_moved(state: State | None) -> None:
+    """`SettingsError` where the account lives in another store by now."""
+    if state is not None and state.moved_to:
+        raise SettingsError((f"ENGINE_STORE: account {state.account} was moved from this store to {state.moved_to}",))
 
 
 def _first_fault(error: ValidationError) -> str:

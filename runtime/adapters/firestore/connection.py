@@ -12,7 +12,7 @@ and a live run would write to nowhere; that is refused before any call.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +32,8 @@ from runtime.errors import EngineError
 
 ATTEMPT_SECONDS = 5.0
 READ_SECONDS = 6.0
+PAGE = 100
+"""Documents read at a time where all of a collection are asked for: a ledger day may have a megabyte."""
 
 _AGAIN = if_exception_type(
     api.DeadlineExceeded, api.InternalServerError, api.ServiceUnavailable, api.ResourceExhausted, api.Aborted
@@ -105,6 +107,21 @@ class Connection:
         with translated("query"):
             query = narrow(Query(self.client.collection(path)))
             return [found.to_dict() or {} for found in query.stream(retry=_READ, timeout=ATTEMPT_SECONDS)]
+
+    def pages(self, path: str, fields: Sequence[str] | None = None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Every document of the collection at `path` by its id (only `fields` of it, if given), in the order of ids.
+
+        `PAGE` documents are read at a time, so a collection of any size needs little memory.
+        """
+        ordered = Query(self.client.collection(path)).order_by("__name__").limit(PAGE)
+        query = narrowed = ordered if fields is None else ordered.select(fields)
+        while True:
+            with translated("query"):
+                page = list(query.stream(retry=_READ, timeout=ATTEMPT_SECONDS))
+            yield from ((found.id, found.to_dict() or {}) for found in page)
+            if len(page) < PAGE:
+                return
+            query = narrowed.start_after(page[-1])
 
     def send(self, batch: firestore.WriteBatch) -> datetime:
         """Commit `batch` once; the update time of its first document. Google's own errors pass untouched."""

@@ -20,11 +20,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runtime.domain.documents import decode, encode, from_json, to_json
+from runtime.domain.documents import decode, from_json, to_json
 from runtime.domain.ledger import Entry
-from runtime.domain.orders import Intent
 from runtime.errors import StateUnreadable
-from runtime.ports import CycleRecord, DailyCache
+from runtime.ports import DailyCache
 
 KEPT_DAYS = 400
 """Journal and cycles stay this long where a TTL policy on `expires_at` is set: a year, and time to look."""
@@ -36,28 +35,32 @@ UNPACKED_BYTES_MAX = 20_000_000
 """About 400 symbols with 1000 days each: what unpacks to more was not packed here."""
 
 
-def intent_document(intent: Intent) -> dict[str, Any]:
-    """An intent with its expiry."""
-    return encode(intent) | {"expires_at": _expiry(intent.recorded_ms)}
+def intent_document(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored intent with its expiry."""
+    return _expiring(body, "recorded_ms")
 
 
-def cycle_document(cycle: CycleRecord) -> dict[str, Any]:
-    """A cycle record with its expiry."""
-    return encode(cycle) | {"expires_at": _expiry(cycle.ended_ms)}
+def cycle_document(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored cycle record with its expiry."""
+    return _expiring(body, "ended_ms")
 
 
-def entry_document(entry: Entry, booked_us: int, place: int) -> dict[str, Any]:
-    """An entry with its rank: `booked_us` (epoch µs) orders commits, `place` the entries of one."""
-    return encode(entry) | {"rank": f"{booked_us:020d}-{place:06d}"}
+def rank(booked_us: int, place: int) -> str:
+    """What orders the entries of a day: `booked_us` (epoch µs) orders commits, `place` the entries of one."""
+    return f"{booked_us:020d}-{place:06d}"
 
 
 def ledger_entries(day: Mapping[str, Any]) -> list[Entry]:
     """The entries of a ledger day, in order of booking."""
+    return [decode(Entry, value, "ledger") for _, value in ranked(day)]
+
+
+def ranked(day: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The stored entries of a ledger day by their ids, in order of booking."""
     stored = day.get("entries")
     if not isinstance(stored, Mapping) or not all(isinstance(value, Mapping) for value in stored.values()):
         raise StateUnreadable("ledger: entries: must be a map of maps")
-    ranked = sorted(stored.values(), key=lambda value: str(value.get("rank", "")))
-    return [decode(Entry, value, "ledger") for value in ranked]
+    return sorted(stored.items(), key=lambda item: str(item[1].get("rank", "")))
 
 
 def pack(cache: DailyCache) -> bytes | None:
@@ -104,5 +107,9 @@ def stored_size(value: object) -> int:
     return 1 if value is None or isinstance(value, bool) else 8
 
 
-def _expiry(from_ms: int) -> datetime:
-    return datetime.fromtimestamp(from_ms // 1000, UTC) + timedelta(days=KEPT_DAYS)
+def _expiring(body: Mapping[str, Any], since: str) -> dict[str, Any]:
+    """The document with its expiry, counted from its field `since` (epoch ms); without one if that is no time."""
+    from_ms = body.get(since)
+    if type(from_ms) is not int:
+        return dict(body)
+    return dict(body) | {"expires_at": datetime.fromtimestamp(from_ms // 1000, UTC) + timedelta(days=KEPT_DAYS)}

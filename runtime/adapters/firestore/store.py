@@ -11,7 +11,7 @@ recognised even if another run has written since.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
@@ -36,12 +36,14 @@ from runtime.ports import Changes, CycleRecord, DailyCache, Held, Lease, Loaded
 
 SENDS_MAX = 3
 COMMIT_IDS_KEPT = 8
-_OURS = ("lease", "commits")
+OURS = ("lease", "commits")
+"""What the state document holds beside the state."""
+
 _CONTROL_FIELDS = ("mode", "who", "when_ms", "why", "expires_ms", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
     """The state document as last seen: its update time (None = no document) and the ids of its last writes."""
 
     update_time: datetime | None
@@ -70,14 +72,14 @@ class FirestoreStore:
         reading = self._connection.read([self._state])
         found = reading.found.get(self._state)
         if found is None:
-            return Loaded(None, None, _token(None), reading.read_ms)
-        state = decode_state(documents.json_values({k: v for k, v in found.document.items() if k not in _OURS}))
-        return Loaded(state, _lease(found), _token(found), reading.read_ms)
+            return Loaded(None, None, token_of(None), reading.read_ms)
+        state = decode_state(documents.json_values({k: v for k, v in found.document.items() if k not in OURS}))
+        return Loaded(state, lease_in(found), token_of(found), reading.read_ms)
 
     def take_lease(self, loaded: Loaded, owner: str, slot: str, seconds: int) -> Held:
         fence = leases.next_fence(loaded.lease, owner, loaded.read_ms)
         lease = Lease(owner, loaded.read_ms + seconds * 1000, fence, slot)
-        token = _expect(loaded.token)
+        token = expected(loaded.token)
         commits = token.next_commits()
         fields = {"lease": encode(lease), "commits": list(commits)}
 
@@ -87,7 +89,7 @@ class FirestoreStore:
         return Held(lease, self._send(build, token, commits))
 
     def commit(self, held: Held, changes: Changes) -> Held:
-        token = _expect(held.token)
+        token = expected(held.token)
         commits = token.next_commits()
         lease = replace(held.lease, expires_ms=0) if changes.release else held.lease
         fields = encode_state(changes.state) | {"lease": encode(lease), "commits": list(commits)}
@@ -102,7 +104,7 @@ class FirestoreStore:
     def check(self, held: Held) -> Control:
         reading = self._connection.read([self._state, self._at("control/control")], ["lease", *_CONTROL_FIELDS])
         found = reading.found.get(self._state)
-        leases.confirm(_lease(found) if found else None, held.lease, reading.read_ms)
+        leases.confirm(lease_in(found) if found else None, held.lease, reading.read_ms)
         return self._control_in(reading)
 
     def control(self) -> Control:
@@ -169,36 +171,47 @@ class FirestoreStore:
         except StateUnreadable as error:
             return Control(Mode.HALT, why=str(error), unreadable=True)
 
-    def _write_state(self, batch: WriteBatch, token: _Token, fields: dict[str, Any]) -> None:
+    def _write_state(self, batch: WriteBatch, token: Token, fields: dict[str, Any]) -> None:
         """Add the conditional write of `fields`; fields of the document that are not named stay as they are."""
         reference = self._connection.client.document(self._state)
         if token.update_time is None:
             batch.create(reference, encode_state(State(self._account)) | fields)
         else:
             unchanged = self._connection.client.write_option(last_update_time=token.update_time)
-            batch.update(reference, {_path(key): value for key, value in fields.items()}, option=unchanged)
+            batch.update(reference, {field_path(key): value for key, value in fields.items()}, option=unchanged)
 
-    def _write_documents(self, batch: WriteBatch, token: _Token, changes: Changes) -> None:
+    def _write_documents(self, batch: WriteBatch, token: Token, changes: Changes) -> None:
         document = self._connection.client.document
         for intent in changes.intents:
-            batch.set(document(self._at(f"journal/{intent.id}")), documents.intent_document(intent))
-        for day, entries in _by_day(changes.entries, token).items():
-            named = ["day", *(_path("entries", key) for key in entries)]
-            batch.set(document(self._at(f"ledger/{day}")), {"day": day, "entries": entries}, merge=named)
+            batch.set(document(self._at(f"journal/{intent.id}")), documents.intent_document(encode(intent)))
+        self._write_entries(batch, token, map(_filed, changes.entries))
         if changes.cycle is not None:
-            batch.set(document(self._at(f"cycles/{changes.cycle.slot}")), documents.cycle_document(changes.cycle))
+            batch.set(
+                document(self._at(f"cycles/{changes.cycle.slot}")), documents.cycle_document(encode(changes.cycle))
+            )
         packed = documents.pack(changes.cache) if changes.cache is not None else None
         if packed is not None:
             batch.set(document(self._at("cache/daily")), {"packed": packed})
 
-    def _send(self, build: Callable[[WriteBatch], None], before: _Token, commits: tuple[str, ...]) -> _Token:
+    def _write_entries(self, batch: WriteBatch, token: Token, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+        """Add ledger entries, given as day, id and body, each with its rank."""
+        booked_us = int(token.update_time.timestamp() * 1_000_000) if token.update_time else 0
+        days: dict[str, dict[str, Any]] = {}
+        for place, (day, name, body) in enumerate(rows):
+            days.setdefault(day, {})[name] = body | {"rank": documents.rank(booked_us, place)}
+        for day, entries in days.items():
+            named = ["day", *(field_path("entries", name) for name in entries)]
+            reference = self._connection.client.document(self._at(f"ledger/{day}"))
+            batch.set(reference, {"day": day, "entries": entries}, merge=named)
+
+    def _send(self, build: Callable[[WriteBatch], None], before: Token, commits: tuple[str, ...]) -> Token:
         """Commit what `build` adds to a batch; the state document's token afterwards."""
         for _ in range(SENDS_MAX):
             batch = self._connection.client.batch()
             build(batch)
             try:
                 with translated("write"):
-                    return _Token(self._sent(batch), commits)
+                    return Token(self._sent(batch), commits)
             except _Unclear as unclear:
                 after = self._look(str(unclear))
             if commits[-1] in after.commits:
@@ -213,10 +226,10 @@ class FirestoreStore:
         except (*PRECONDITION, *TRANSIENT) as error:
             raise _Unclear(in_words(error)) from None
 
-    def _look(self, why: str) -> _Token:
+    def _look(self, why: str) -> Token:
         """The state document's token now; `StoreUnavailable` says that the write's fate is not known."""
         try:
-            return _token(self._connection.read([self._state], ["commits"]).found.get(self._state))
+            return token_of(self._connection.read([self._state], ["commits"]).found.get(self._state))
         except StoreUnavailable as error:
             raise StoreUnavailable(
                 f"Firestore write: not known whether it was done ({why}); look-up: {error}"
@@ -227,20 +240,23 @@ class _Unclear(Exception):
     """A write that was refused or not answered: only looking says which."""
 
 
-def _expect(token: object) -> _Token:
-    if not isinstance(token, _Token):
+def expected(token: object) -> Token:
+    """The token, where it is one of this store's."""
+    if not isinstance(token, Token):
         raise TypeError(f"not a token of this store: {token!r}")
     return token
 
 
-def _token(found: Found | None) -> _Token:
+def token_of(found: Found | None) -> Token:
+    """The token of a state document as read."""
     if found is None:
-        return _Token(None)
+        return Token(None)
     commits = found.document.get("commits")
-    return _Token(found.update_time, tuple(map(str, commits)) if isinstance(commits, list) else ())
+    return Token(found.update_time, tuple(map(str, commits)) if isinstance(commits, list) else ())
 
 
-def _lease(found: Found) -> Lease | None:
+def lease_in(found: Found) -> Lease | None:
+    """The lease in a state document; `StateUnreadable` if it is malformed."""
     stored = found.document.get("lease")
     if stored is None:
         return None
@@ -249,16 +265,11 @@ def _lease(found: Found) -> Lease | None:
     return decode(Lease, stored, "state document: lease")
 
 
-def _by_day(entries: Sequence[Entry], token: _Token) -> dict[str, dict[str, Any]]:
-    """Ledger documents by day: entry id -> entry with its rank."""
-    booked_us = int(token.update_time.timestamp() * 1_000_000) if token.update_time else 0
-    days: dict[str, dict[str, Any]] = {}
-    for place, entry in enumerate(entries):
-        days.setdefault(entry.slot[:10], {})[entry.id] = documents.entry_document(entry, booked_us, place)
-    return days
+def _filed(entry: Entry) -> tuple[str, str, dict[str, Any]]:
+    return entry.slot[:10], entry.id, encode(entry)
 
 
-def _path(*parts: str) -> str:
+def field_path(*parts: str) -> str:
     """A field path with the parts quoted where they need it."""
     quoted: str = FieldPath(*parts).to_api_repr()
     return quoted
