@@ -10,20 +10,24 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 
+from runtime.backup import Archive, Copied, Target, back_up, move, restore
 from runtime.command import keep_to_ourselves
-from runtime.config import read_settings, read_store_settings
+from runtime.config import RunMode, Settings, read_settings, read_store_settings
 from runtime.domain.control import Mode
 from runtime.domain.ledger import Book
 from runtime.domain.money import parse_decimal, plain
 from runtime.domain.slots import MINUTE_MS
-from runtime.domain.state import State
+from runtime.domain.state import State, refuse_unusable
 from runtime.errors import BadInput, EngineError, SettingsError
 from runtime.operations import accept_drift, adopt, open_intents, set_control, settle_by_hand, start_account
-from runtime.ports import Store
-from runtime.wiring import Wired, wired, wired_store
+from runtime.places import place_of, target_of
+from runtime.wiring import Wired, archive_file, wired, wired_store
 
 Answer = Mapping[str, object]
+SECRET_MIN = 8
+"""A shorter secret or chat id is a test's, and may stand in a price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Command:
 class StoreCommand:
     """One command that opens the account's store and nothing else."""
 
-    run: Callable[[Store, argparse.Namespace], Answer]
+    run: Callable[[Settings, Archive, argparse.Namespace], Answer]
 
 
 def _started(wiring: Wired, given: argparse.Namespace) -> Answer:
@@ -85,17 +89,50 @@ def _status(wiring: Wired, given: argparse.Namespace) -> Answer:
     return {"state": "none"} if state is None else _overview(state)
 
 
-def _heartbeat(store: Store, given: argparse.Namespace) -> Answer:
+def _heartbeat(settings: Settings, store: Archive, given: argparse.Namespace) -> Answer:
     """The newest hour that ended, by the store's own clock; `EngineError` where that is too long ago."""
     newest = next(iter(store.cycles(1)), None)
     if newest is None:
         raise EngineError("no hour has ended yet: the store holds no cycle document")
-    minutes = (store.load().read_ms - newest.ended_ms) // MINUTE_MS
+    loaded = store.load()
+    refuse_unusable(loaded.state, settings.account)
+    minutes = (loaded.read_ms - newest.ended_ms) // MINUTE_MS
     if minutes > given.max_age_minutes:
         raise EngineError(
             f"the last hour that ended is {newest.slot}, {minutes} minutes ago: {given.max_age_minutes} allowed"
         )
     return {"slot": newest.slot, "age_minutes": minutes, "ended_with": newest.exit_code}
+
+
+def _backed_up(settings: Settings, store: Archive, given: argparse.Namespace) -> Answer:
+    private = (*settings.secrets(), settings.telegram_chat or "")
+    secrets = [text for text in private if len(text) >= SECRET_MIN]
+    copied = back_up(store, archive_file(given.file), settings.account, cache=given.cache, secrets=secrets)
+    return {"file": given.file, "account": settings.account, **_copied(copied)}
+
+
+def _restored(settings: Settings, store: Archive, given: argparse.Namespace) -> Answer:
+    target = Target(store, settings.account, token_hex(16), given.force)
+    check = given.check or settings.validate_only
+    copied = restore(archive_file(given.file), target, given.of, check=check)
+    return {"checked" if check else "restored": settings.account, **_copied(copied)}
+
+
+def _moved(settings: Settings, store: Archive, given: argparse.Namespace) -> Answer:
+    to = target_of(settings, given.to)
+    here, there = place_of(settings), place_of(to)
+    if here == there:
+        raise BadInput("to", given.to, "must be another store than the account's own")
+    if settings.validate_only:
+        raise BadInput("mode", given.mode or "dry_run", "must not be dry_run: a move writes to both stores")
+    with wired_store(to, paper=given.mode == RunMode.PAPER) as other:
+        copied = move(store, Target(other, settings.account, token_hex(16), given.force), here, there)
+    return {"moved": settings.account, "to": there, **_copied(copied)}
+
+
+def _copied(copied: Copied) -> Answer:
+    said = {"slot_done": copied.slot_done, "documents": dict(copied.documents), "sha256": copied.digest}
+    return said | {"control_kept": copied.control_kept} if copied.control_kept else said
 
 
 def _overview(state: State) -> Answer:
@@ -119,6 +156,9 @@ COMMANDS: Mapping[str, Command | StoreCommand] = {
     "drift": Command(_drift, {}),
     "status": Command(_status, {}),
     "heartbeat": StoreCommand(_heartbeat),
+    "backup": StoreCommand(_backed_up),
+    "restore": StoreCommand(_restored),
+    "move": StoreCommand(_moved),
 }
 
 
@@ -146,14 +186,33 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="what the state holds")
     heartbeat = commands.add_parser("heartbeat", help="exit 3 if no hour has ended lately; needs only the store")
     heartbeat.add_argument("--max-age-minutes", type=int, default=75)
+    _add_copying(commands)
     return parser
+
+
+def _add_copying(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    backup = commands.add_parser("backup", help="every document of the account into one file; needs only the store")
+    backup.add_argument("file", help="a new file; compressed if its name ends in .gz")
+    backup.add_argument("--cache", action="store_true", help="with the candle cache, which can be fetched again")
+    restoring = commands.add_parser("restore", help="put a backup in the place of the account's documents")
+    restoring.add_argument("file")
+    restoring.add_argument("--of", metavar="ACCOUNT", default="", help="the file is this other account's")
+    restoring.add_argument("--check", action="store_true", help="prove the file and the target; write nothing")
+    moving = commands.add_parser("move", help="take the account to another store; this one is closed for good")
+    moving.add_argument(
+        "--to", metavar="STORE", required=True, help="firestore, or sqlite:FOLDER (its ENGINE_DATA_DIR)"
+    )
+    for command in (restoring, moving):
+        command.add_argument("--force", metavar="ACCOUNT", default="", help="overwrite the state of this account")
 
 
 def _answered(given: argparse.Namespace) -> Answer:
     command = COMMANDS[given.command]
     if isinstance(command, StoreCommand):
-        with wired_store(read_store_settings()) as store:
-            return command.run(store, given)
+        paper = given.mode == RunMode.PAPER
+        settings = read_store_settings(given.mode, given.market)
+        with wired_store(settings, paper=paper) as store:
+            return command.run(settings, store, given)
     overrides = {"mode": given.mode, "at": given.at, "market": given.market, **command.overrides}
     with wired(read_settings(overrides), lambda _: None) as wiring:
         answer = command.run(wiring, given)

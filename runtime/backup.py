@@ -114,11 +114,11 @@ def back_up(store: Archive, file: File, account: str, *, cache: bool = False, se
     return Copied(state.slot_done, tally.by_name(), digest)
 
 
-def restore(file: File, target: Target, source_account: str = "") -> Copied:
+def restore(file: File, target: Target, source_account: str = "", *, check: bool = False) -> Copied:
     """Write the archive in `file` into the target's store and open the account with its last hour.
 
     `BadInput` where the file is damaged or another account's (unless that is `source_account`), `Abort` where the
-    target holds something that was not named; then nothing was changed.
+    target holds something that was not named; then nothing was changed. With `check` nothing is changed anyway.
     """
     reader = Reader(file.lines())
     header = reader.header()
@@ -126,6 +126,8 @@ def restore(file: File, target: Target, source_account: str = "") -> Copied:
         raise BadInput("archive, account", header.account, f"must be {target.account!r}, or be named as the file's own")
     state, tally = _proved(reader)
     _may_overwrite(target, state)
+    if check:
+        return Copied(state.slot_done, tally.by_name(), reader.digest)
     documents = Reader(file.lines()).documents()
     mark = f"restore of the backup of {header.slot_done or 'no hour'} (sha256 {reader.digest})"
     held, kept = _filled(target, documents, mark)

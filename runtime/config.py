@@ -245,13 +245,18 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     return parse_settings(os.environ, overrides)
 
 
-def read_store_settings() -> Settings:
+def read_store_settings(mode: str | None = None, market: str | None = None) -> Settings:
     """The settings for looking into the account's store and nothing else: no key and no token is needed.
 
-    As in live mode the store is Firestore unless `ENGINE_STORE` names the local one.
+    As in live mode the store is Firestore unless `ENGINE_STORE` names the local one; with `mode` paper it is that of
+    the simulated account on `market`. `validate_only` in a dry run.
     """
     environment = {name: value for name, value in os.environ.items() if value.strip()}
-    settings = parse_settings({"ENGINE_STORE": "firestore"} | environment, {"mode": RunMode.PAPER})
+    asked = {"ENGINE_STORE": "firestore"} | environment
+    overrides: dict[str, object] = {"mode": RunMode.PAPER, "market": market}
+    overrides["store"] = "sqlite" if mode == RunMode.PAPER else None
+    overrides["validate_only"] = (mode or environment.get("ENGINE_MODE")) == RunMode.DRY_RUN
+    settings = parse_settings(asked, overrides)
     if settings.store == "firestore" and not settings.google_project:
         raise SettingsError(("GOOGLE_CLOUD_PROJECT: not set – name the project that holds Firestore",))
     return settings

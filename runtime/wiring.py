@@ -20,6 +20,7 @@ from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.console import ConsoleAlerter
 from runtime.adapters.dry_run import ReadOnlyExchange, ReadOnlyStore, SilentAlerter
 from runtime.adapters.files import FilePoolSource, FolderReportSink, read_tape
+from runtime.backup import Archive, File
 from runtime.config import RunMode, Settings
 from runtime.domain.market import Facts, Snapshot
 from runtime.domain.money import CASH, CORE
@@ -30,7 +31,7 @@ from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import MINUTE_MS, parse_slot, slot_date, slot_start_ms
 from runtime.domain.texts import Language
 from runtime.errors import BadInput, SettingsError, Unavailable
-from runtime.ports import Clock, MarketData, PoolSource, Store, World
+from runtime.ports import Clock, MarketData, PoolSource, World
 from strategies import REGISTRY, Strategy
 from strategies.indicators import ahr999, facts_of
 
@@ -84,7 +85,7 @@ def _paper(settings: Settings, write: Callable[[str], object]) -> World:
     from runtime.adapters.simulated.persistence import load
 
     folder, clock, market = _paper_market(settings)
-    home = Path(settings.data_dir) / "paper" / _place(settings.market) / settings.account
+    home = _paper_home(settings)
     books = home / "exchange.json"
     exchange = SimulatedExchange(market, clock, PAPER, load(books) if books.exists() else None)
     exchange.autosave(books)
@@ -170,6 +171,10 @@ def _place(market: str) -> str:
     return f"{_label(market)}-{sha256(str(Path(market).resolve()).encode(errors='replace')).hexdigest()[:8]}"
 
 
+def _paper_home(settings: Settings) -> Path:
+    return Path(settings.data_dir) / "paper" / _place(settings.market) / settings.account
+
+
 def _paper_moment(settings: Settings, default: str | None) -> int:
     """Epoch ms at which a paper hour happens: 15 minutes into its slot."""
     at = settings.at or default
@@ -220,29 +225,40 @@ def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
 
 
 @contextmanager
-def wired_store(settings: Settings) -> Iterator[Store]:
-    """The real account's store alone, for a command that asks the exchange for nothing."""
-    home = Path(settings.data_dir) / "live" / settings.account
-    store, _ = _store_and_upstream(settings, home, SystemClock())
-    with closing(store):
+def wired_store(settings: Settings, *, paper: bool = False) -> Iterator[Archive]:
+    """The account's store alone, real or (`paper`) simulated, for a command that asks the exchange for nothing."""
+    home = _paper_home(settings) if paper else Path(settings.data_dir) / "live" / settings.account
+    local = settings.store == "sqlite"
+    with closing(_sqlite(home, SystemClock(), settings) if local else _firestore(settings)[0]) as store:
         yield store
 
 
-def _store_and_upstream(settings: Settings, home: Path, clock: Clock) -> tuple[Store, tuple[PoolSource, ...]]:
+def archive_file(path: str) -> File:
+    """A backup's file."""
+    from runtime.adapters.archive_file import ArchiveFile
+
+    return ArchiveFile(Path(path))
+
+
+def _store_and_upstream(settings: Settings, home: Path, clock: Clock) -> tuple[Archive, tuple[PoolSource, ...]]:
     if not settings.google_project:
         return _sqlite(home, clock, settings), ()
-    from runtime.adapters.firestore import Connection, FirestorePoolSource, FirestoreStore
+    store, upstream, dial = _firestore(settings)
+    dial()
+    return _sqlite(home, clock, settings) if settings.store == "sqlite" else store, (upstream,)
 
-    connection = Connection(settings.google_project, settings.firestore_database, settings.firestore_emulator)
-    connection.dial()
+
+def _firestore(settings: Settings) -> tuple[Archive, PoolSource, Callable[[], None]]:
+    from runtime.adapters.firestore import Connection, FirestoreArchive, FirestorePoolSource
+
+    project = settings.google_project or ""
+    connection = Connection(project, settings.firestore_database, settings.firestore_emulator)
+    store = FirestoreArchive(connection, settings.account, settings.state_collection, settings.state_document)
     upstream = FirestorePoolSource(connection, settings.upstream_collection, settings.upstream_document)
-    if settings.store == "sqlite":
-        return _sqlite(home, clock, settings), (upstream,)
-    store = FirestoreStore(connection, settings.account, settings.state_collection, settings.state_document)
-    return store, (upstream,)
+    return store, upstream, connection.dial
 
 
-def _sqlite(home: Path, clock: Clock, settings: Settings) -> Store:
+def _sqlite(home: Path, clock: Clock, settings: Settings) -> Archive:
     from runtime.adapters.sqlite import SqliteStore
 
     return SqliteStore(home / "state.sqlite", clock, settings.account)

@@ -25,7 +25,7 @@ from runtime.errors import BadInput, BadPayload, Unavailable
 LINE_BYTES_MAX = 33_554_432
 """The longest line is the candle cache's: some megabytes."""
 
-_BLOCK = 1_048_576
+_BLOCK = 262_144
 _GZIP_MAGIC = b"\x1f\x8b"
 
 

@@ -25,7 +25,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from runtime.adapters.firestore import Connection, FirestoreStore
+from runtime.adapters.firestore import Connection, FirestoreArchive
 from runtime.errors import StoreError
 from tests.support.stores import Account
 
@@ -62,8 +62,8 @@ def firestore_account(host: str) -> Account:
     """A fresh account on the emulator at `host`: every run has a connection of its own."""
     project = f"t-{secrets.token_hex(8)}"
 
-    def make() -> FirestoreStore:
-        return FirestoreStore(Connection(project, emulator_host=host))
+    def make() -> FirestoreArchive:
+        return FirestoreArchive(Connection(project, emulator_host=host))
 
     def plant(document: Mapping[str, Any]) -> None:
         connection = Connection(project, emulator_host=host)

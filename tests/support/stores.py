@@ -16,6 +16,7 @@ from typing import Any
 from runtime.adapters.clock import SimulatedClock
 from runtime.adapters.memory import MemoryStore
 from runtime.adapters.sqlite import SqliteStore
+from runtime.backup import Archive
 from runtime.domain.instruments import Instrument, LotRule
 from runtime.domain.ledger import Balances, Book, Entry, transfer
 from runtime.domain.market import DailySeries
@@ -38,11 +39,11 @@ class Account:
     operator or other code might; None where nothing raw exists.
     """
 
-    make: Callable[[], Store]
+    make: Callable[[], Archive]
     plant: Callable[[Mapping[str, Any]], None] | None = None
-    opened: list[Store] = field(default_factory=list)
+    opened: list[Archive] = field(default_factory=list)
 
-    def open(self) -> Store:
+    def open(self) -> Archive:
         """A store for one more run; closed with the account."""
         self.opened.append(self.make())
         return self.opened[-1]
