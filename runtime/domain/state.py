@@ -87,8 +87,9 @@ class State:
 
     `drift` is what no evidence explains yet, by asset; `flows_seen` holds the evidence already booked (id -> epoch ms);
     `prices` are the last cycle's; `intents` are those of the newest slot and every open one; `control_ms` is when the
-    control that was last told was set; `key` is the last verdict on the API key. `moved_to` names the store that holds the account now, `restoring` the backup
-    that is being written here: where one of them is set, no hour may use this document (`refuse_unusable`).
+    control that was last told was set; `key` is the last verdict on the API key. `moved_to` names
+    the store that holds the account now, `restoring` the copy that is being written here: where one of them is set, no
+    hour may use this document (`refuse_unusable`).
     """
 
     account: str
