@@ -17,6 +17,7 @@ Around the hour
     config       the settings, parsed once; the only reader of the environment
     wiring       mode -> adapters; the only importer of adapters and strategies
     wiring_past  the same for a history: candles and a plan become an account in the past
+    wiring_stores  an account's documents alone, for commands that ask the exchange for nothing
     backtest     run_cycle over simulated hours; the only loop over time
     history_command  the command line of a history run, its progress and its folder
     download     fetching candles: page after page, within the exchange's limits, resumable
@@ -27,7 +28,6 @@ Around the hour
     replay       decide again from a tape, and show what differs
     operations   what an operator does between hours: init, adopt, control, orders
     backup       an account's documents into a file, back, and from one store to the other
-    places       where an account's store is, in the words of the settings
     rebuild      the first state of an account, and a lost one made anew
     __main__     python -m runtime: the operator's command line
 

@@ -22,8 +22,8 @@ from runtime.domain.slots import MINUTE_MS
 from runtime.domain.state import State, refuse_unusable
 from runtime.errors import BadInput, EngineError, SettingsError
 from runtime.operations import accept_drift, adopt, open_intents, set_control, settle_by_hand, start_account
-from runtime.places import place_of, target_of
-from runtime.wiring import Wired, archive_file, wired, wired_store
+from runtime.wiring import Wired, wired
+from runtime.wiring_stores import archive_file, place_of, target_of, wired_store
 
 Answer = Mapping[str, object]
 SECRET_MIN = 8

@@ -252,11 +252,10 @@ def read_store_settings(mode: str | None = None, market: str | None = None) -> S
     the simulated account on `market`. `validate_only` in a dry run.
     """
     environment = {name: value for name, value in os.environ.items() if value.strip()}
-    asked = {"ENGINE_STORE": "firestore"} | environment
-    overrides: dict[str, object] = {"mode": RunMode.PAPER, "market": market}
-    overrides["store"] = "sqlite" if mode == RunMode.PAPER else None
-    overrides["validate_only"] = (mode or environment.get("ENGINE_MODE")) == RunMode.DRY_RUN
-    settings = parse_settings(asked, overrides)
+    dry = (mode or environment.get("ENGINE_MODE")) == RunMode.DRY_RUN
+    overrides = {"mode": RunMode.PAPER, "market": market, "validate_only": dry}
+    overrides["store"] = "sqlite" if mode == RunMode.PAPER else environment.get("ENGINE_STORE", "firestore")
+    settings = parse_settings(environment, overrides)
     if settings.store == "firestore" and not settings.google_project:
         raise SettingsError(("GOOGLE_CLOUD_PROJECT: not set – name the project that holds Firestore",))
     return settings

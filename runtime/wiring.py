@@ -9,10 +9,9 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from hashlib import sha256
 from pathlib import Path
 
 from runtime.adapters.clock import SimulatedClock, SystemClock
@@ -20,7 +19,7 @@ from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.console import ConsoleAlerter
 from runtime.adapters.dry_run import ReadOnlyExchange, ReadOnlyStore, SilentAlerter
 from runtime.adapters.files import FilePoolSource, FolderReportSink, read_tape
-from runtime.backup import Archive, File
+from runtime.backup import Archive
 from runtime.config import RunMode, Settings
 from runtime.domain.market import Facts, Snapshot
 from runtime.domain.money import CASH, CORE
@@ -32,6 +31,7 @@ from runtime.domain.slots import MINUTE_MS, parse_slot, slot_date, slot_start_ms
 from runtime.domain.texts import Language
 from runtime.errors import BadInput, SettingsError, Unavailable
 from runtime.ports import Clock, MarketData, PoolSource, World
+from runtime.wiring_stores import firestore_store, live_home, market_label, paper_home, sqlite_store
 from strategies import REGISTRY, Strategy
 from strategies.indicators import ahr999, facts_of
 
@@ -43,7 +43,6 @@ LOCAL_ARTIFACTS = {
 }
 """Where a pool is looked for when the upstream is silent, by the name that reports give it."""
 FIXTURE_FOLDER = Path(__file__).resolve().parent / "adapters" / "simulated" / "fixtures_data" / "known_answer"
-BUILT_IN_MARKETS = frozenset({"embedded", "binance"})
 PAPER_CAPITAL = Decimal(10_000)
 PAPER_MINUTE = 15
 WORKERS = 8
@@ -85,7 +84,7 @@ def _paper(settings: Settings, write: Callable[[str], object]) -> World:
     from runtime.adapters.simulated.persistence import load
 
     folder, clock, market = _paper_market(settings)
-    home = _paper_home(settings)
+    home = paper_home(settings)
     books = home / "exchange.json"
     exchange = SimulatedExchange(market, clock, PAPER, load(books) if books.exists() else None)
     exchange.autosave(books)
@@ -94,14 +93,14 @@ def _paper(settings: Settings, write: Callable[[str], object]) -> World:
     upstream = (
         FolderPoolSource(Path(settings.pools), clock, "--pools")
         if settings.pools
-        else FolderPoolSource(folder, clock, _label(settings.market))
+        else FolderPoolSource(folder, clock, market_label(settings.market))
     )
     return World(
         clock=clock,
         pools=(upstream, *_local_files(settings)),
         market=exchange,
         exchange=exchange,
-        store=_sqlite(home, clock, settings),
+        store=sqlite_store(home, clock, settings),
         reports=FolderReportSink(home),
         alerter=ConsoleAlerter(write, Language(settings.language)),
         gather=serial_gather,
@@ -159,22 +158,6 @@ def _paper_market(settings: Settings) -> tuple[Path, Clock, MarketData]:
         raise SettingsError((f"--market: {error}",)) from None
 
 
-def _label(market: str) -> str:
-    """The name of a market in reports: the same on every machine."""
-    return market if market in BUILT_IN_MARKETS else Path(market).resolve().name
-
-
-def _place(market: str) -> str:
-    """The name of a market's own folder of state: two candle folders of the same name never share one account."""
-    if market in BUILT_IN_MARKETS:
-        return market
-    return f"{_label(market)}-{sha256(str(Path(market).resolve()).encode(errors='replace')).hexdigest()[:8]}"
-
-
-def _paper_home(settings: Settings) -> Path:
-    return Path(settings.data_dir) / "paper" / _place(settings.market) / settings.account
-
-
 def _paper_moment(settings: Settings, default: str | None) -> int:
     """Epoch ms at which a paper hour happens: 15 minutes into its slot."""
     at = settings.at or default
@@ -194,7 +177,7 @@ def _binance_market(settings: Settings, clock: Clock) -> MarketData:
 
 
 def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
-    home = Path(settings.data_dir) / "live" / settings.account
+    home = live_home(settings)
     # First: its connection is made in the background while Binance's client is imported.
     store, upstream = _store_and_upstream(settings, home, clock)
     from runtime.adapters.binance.client import Connection, Credentials, Hosts
@@ -224,44 +207,12 @@ def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
     )
 
 
-@contextmanager
-def wired_store(settings: Settings, *, paper: bool = False) -> Iterator[Archive]:
-    """The account's store alone, real or (`paper`) simulated, for a command that asks the exchange for nothing."""
-    home = _paper_home(settings) if paper else Path(settings.data_dir) / "live" / settings.account
-    local = settings.store == "sqlite"
-    with closing(_sqlite(home, SystemClock(), settings) if local else _firestore(settings)[0]) as store:
-        yield store
-
-
-def archive_file(path: str) -> File:
-    """A backup's file."""
-    from runtime.adapters.archive_file import ArchiveFile
-
-    return ArchiveFile(Path(path))
-
-
 def _store_and_upstream(settings: Settings, home: Path, clock: Clock) -> tuple[Archive, tuple[PoolSource, ...]]:
     if not settings.google_project:
-        return _sqlite(home, clock, settings), ()
-    store, upstream, dial = _firestore(settings)
+        return sqlite_store(home, clock, settings), ()
+    store, upstream, dial = firestore_store(settings)
     dial()
-    return _sqlite(home, clock, settings) if settings.store == "sqlite" else store, (upstream,)
-
-
-def _firestore(settings: Settings) -> tuple[Archive, PoolSource, Callable[[], None]]:
-    from runtime.adapters.firestore import Connection, FirestoreArchive, FirestorePoolSource
-
-    project = settings.google_project or ""
-    connection = Connection(project, settings.firestore_database, settings.firestore_emulator)
-    store = FirestoreArchive(connection, settings.account, settings.state_collection, settings.state_document)
-    upstream = FirestorePoolSource(connection, settings.upstream_collection, settings.upstream_document)
-    return store, upstream, connection.dial
-
-
-def _sqlite(home: Path, clock: Clock, settings: Settings) -> Archive:
-    from runtime.adapters.sqlite import SqliteStore
-
-    return SqliteStore(home / "state.sqlite", clock, settings.account)
+    return sqlite_store(home, clock, settings) if settings.store == "sqlite" else store, (upstream,)
 
 
 def _local_files(settings: Settings) -> tuple[PoolSource, ...]:

@@ -197,7 +197,7 @@ DYING = """
 import os, signal, sys
 from runtime.backup import Target, restore
 from runtime.config import read_store_settings
-from runtime.wiring import archive_file, wired_store
+from runtime.wiring_stores import archive_file, wired_store
 at, after, calls = int(sys.argv[1]), sys.argv[2] == "after", 0
 class Deadly:
     def __init__(self, real): self.real = real
