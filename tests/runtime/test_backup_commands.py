@@ -168,7 +168,8 @@ def test_moving_to_where_the_account_is_changes_nothing(paper: Desk) -> None:
 
 
 def test_no_secret_of_the_settings_is_in_a_backup(paper: Desk) -> None:
-    """Nor an owner's token, a chat, or a path; a document that holds one stops the backup."""
+    """Nor the token of the last run, a chat, or a path; a document that holds one stops the backup."""
+    paper.hour("2026-03-15T10")
     live = paper.folder / "var" / "live" / "main"
     live.mkdir(parents=True)
     shutil.copy(home(paper) / "state.sqlite", live)
