@@ -4,22 +4,19 @@ One row of `account` is the state document: its text, its lease, and a `version`
 the version it was made for and must change exactly one row; the documents beside it go into the same transaction. The
 file is in WAL mode with `synchronous=FULL`: what a commit reported is on the disk, and a process killed at any moment
 leaves the old document or the new one, never half of one. The store's clock is this machine's.
-
-Every fault of the file (full disk, read-only, corrupt, locked for longer than `BUSY_SECONDS`) is `StoreUnavailable`
-with SQLite's own cause, which holds no path.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runtime.adapters.sqlite.database import opened, translated
 from runtime.domain import leases
 from runtime.domain.archive import Section, Stored
 from runtime.domain.control import Control, Mode
@@ -31,20 +28,8 @@ from runtime.domain.state import State, decode_state
 from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
 from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded
 
-BUSY_SECONDS = 5
-WRITE_LOCK_BYTE = "120"
-"""Where in the `-shm` file SQLite locks for the one writer of WAL mode (its file format says so)."""
-_LOCK_FIELDS = ("number:", "POSIX", "ADVISORY", "WRITE", "process", "device:inode", "start", "end")
-LAYOUT = 1
-"""`user_version` of the file; a newer one is refused."""
-
 # `part` groups documents for reading: the slot of an intent, the day of a ledger entry. Order of booking is the rowid:
 # REPLACE gives a row that is written again a new one.
-_SCHEMA = """
-CREATE TABLE account (name TEXT PRIMARY KEY, version INTEGER NOT NULL, state TEXT NOT NULL, lease TEXT);
-CREATE TABLE document (account TEXT NOT NULL, kind TEXT NOT NULL, part TEXT NOT NULL, id TEXT NOT NULL,
-    body TEXT NOT NULL, PRIMARY KEY (account, kind, part, id));
-"""
 _UPSERT = "INSERT OR REPLACE INTO document (account, kind, part, id, body) VALUES (?, ?, ?, ?, ?)"
 _LAST = "~"
 """After every slot."""
@@ -138,7 +123,7 @@ class SqliteStore:
 
     def dump(self) -> Iterator[Stored]:
         """Every document, section by section, as it was at one moment; what is malformed is `StateUnreadable`."""
-        with _translated(), closing(_open(self._path)) as reading:
+        with translated(self._path), closing(opened(self._path)) as reading:
             reading.execute("BEGIN")
             for section, kind in _KINDS.items():
                 order = "part, rowid" if section is Section.LEDGER else "id"
@@ -184,7 +169,7 @@ class SqliteStore:
             raise StoreUnavailable("local store: what was written could not be read back")
 
     def close(self) -> None:
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
@@ -200,13 +185,13 @@ class SqliteStore:
             open_file.execute(_UPSERT, (self._account, *row))
 
     def _read(self, statement: str, *values: object) -> list[Any]:
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             return self._connection().execute(statement, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction: committed at the end of the block, rolled back by any exception in it."""
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -218,7 +203,7 @@ class SqliteStore:
 
     def _connection(self) -> sqlite3.Connection:
         if self._opened is None:
-            self._opened = _open(self._path)
+            self._opened = opened(self._path)
         return self._opened
 
 
@@ -246,73 +231,3 @@ def _changed(cursor: sqlite3.Cursor, lease: Lease, token: object) -> Held:
     if cursor.rowcount != 1 or not isinstance(token, int):
         raise LeaseLost("state document: changed by another run since it was read; nothing was written")
     return Held(lease, token + 1)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """The file, made readable for its owner alone, in WAL mode and in this code's layout."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    with ExitStack() as on_failure:
-        on_failure.callback(connection.close)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        _lay_out(connection)
-        on_failure.pop_all()
-    return connection
-
-
-def _lay_out(connection: sqlite3.Connection) -> None:
-    """Create the tables in a new file; `StateUnreadable` for a file of newer code."""
-    if _layout(connection) == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        if _layout(connection) == 0:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {LAYOUT}")
-        connection.execute("COMMIT")
-    if _layout(connection) > LAYOUT:
-        raise StateUnreadable(
-            f"local store: layout {_layout(connection)} – is newer than this code ({LAYOUT}): update it"
-        )
-
-
-def _layout(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """SQLite's and the file system's errors as `StoreUnavailable`, without paths."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        raise StoreUnavailable(f"local store: {error}{_who_writes(path) if busy else ''}") from error
-    except OSError as error:
-        raise StoreUnavailable(f"local store: {error.strerror or type(error).__name__}") from None
-
-
-def _who_writes(path: Path) -> str:
-    """Whose write did not end within `BUSY_SECONDS`, as far as the system tells, and what to do about it."""
-    writer = _writer(path)
-    who = f"process {writer}" if writer else f"another process (`fuser -v {path.name}` names it)"
-    number = writer or "NUMBER"
-    return (
-        f" – {who} has been in the middle of a write for more than {BUSY_SECONDS} s: let it go on (kill -CONT {number})"
-        f" or end it (kill -KILL {number}); what it did not commit is undone, and the next hour settles the rest"
-    )
-
-
-def _writer(path: Path) -> str:
-    """The process that holds SQLite's write lock (Linux names it in /proc/locks); empty where nobody says.
-
-    Asked of the system and not of the file: to open and close a file that SQLite has open would drop its locks.
-    """
-    try:
-        inode = f":{Path(f'{path}-shm').stat().st_ino}"
-        locks = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
-    except OSError:
-        return ""
-    held = (lock for lock in locks if len(lock) == len(_LOCK_FIELDS) and lock[5].endswith(inode))
-    return next((lock[4] for lock in held if lock[3] == "WRITE" and lock[6] == WRITE_LOCK_BYTE), "")
