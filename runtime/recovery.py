@@ -60,17 +60,20 @@ def close(hour: Hour, intents: Sequence[Intent]) -> None:
 
 def settle(hour: Hour, intents: Sequence[Intent]) -> tuple[Intent, ...]:
     """Each intent as far as the exchange can tell now; look-ups are shared in two rounds."""
+    ripe = {intent.id for intent in intents if intent.kind is Kind.ORDER and _fence_passed(hour, intent)}
     first: list[Intent] = []
     for intent in intents:
         first.append(_looked_up(hour, intent, first))
-    suspects = [i for i in first if i.status is Status.UNKNOWN and i.kind is Kind.ORDER and _fence_passed(hour, i)]
-    suspects = [i for i in suspects if i.order is None and i.detail == NOT_FOUND]
+    suspects = [i for i in _not_found(first) if i.id in ripe]
     if not suspects or not hour.waited(LOOK_UPS_APART_S):
         return tuple(first)
     second = [_looked_up(hour, intent) for intent in suspects]
-    missing = [i for i in second if i.status is Status.UNKNOWN and i.order is None and i.detail == NOT_FOUND]
-    newest = {intent.id: intent for intent in (*second, *_proved_absent(hour, missing))}
+    newest = {intent.id: intent for intent in (*second, *_proved_absent(hour, _not_found(second)))}
     return tuple(newest.get(intent.id, intent) for intent in first)
+
+
+def _not_found(intents: Sequence[Intent]) -> list[Intent]:
+    return [i for i in intents if i.status is Status.UNKNOWN and i.order is None and i.detail == NOT_FOUND]
 
 
 NOT_FOUND = "not found yet"
@@ -173,7 +176,7 @@ def settled_earn(hour: Hour, intent: Intent, beside: Sequence[Intent] = ()) -> I
     Known by the id that the exchange gave it, or else by being newer than the write-ahead with exactly its amount, and
     no other intent's: neither of the state and the journal, nor of those settled `beside` it.
     """
-    since = intent.recorded_ms - ORDER_TIME_SPARE_MS
+    since, ripe = intent.recorded_ms - ORDER_TIME_SPARE_MS, _fence_passed(hour, intent)
     records = hour.world.exchange.earn_records(intent.kind, intent.symbol, since)
     known = intent.before.get("move_id")
     if known:
@@ -181,7 +184,7 @@ def settled_earn(hour: Hour, intent: Intent, beside: Sequence[Intent] = ()) -> I
     else:
         record = _unclaimed(hour, intent, beside, [r for r in records if r.amount == intent.quantity])
     if record is None:
-        if known or not _fence_passed(hour, intent):
+        if known or not ripe:
             return intent.moved(Status.UNKNOWN, detail=NOT_FOUND)
         return intent.moved(Status.ABSENT, detail="no record of it after its fence")
     found = replace(intent, before={**intent.before, "move_id": str(record.move_id)})

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.adapters.simulated.conditions import Fault, Script
 from runtime.domain.control import Mode
 from runtime.domain.orders import EarnDone, Intent, Kind, Leg, Side, Sleeve, Status, client_id
-from runtime.domain.slots import slot_at
+from runtime.domain.slots import HOUR_MS, slot_at, slot_start_ms
 from runtime.ports import Changes
 from tests.support.operators import put_state
-from tests.support.worlds import Scene, scene
+from tests.support.worlds import EARN, MINUTES_PAST_MS, Scene, scene
 
 AMOUNT = Decimal(5)
 SIDES = {Kind.REDEEM: Side.SELL, Kind.SUBSCRIBE: Side.BUY}
@@ -95,6 +96,20 @@ def test_a_move_that_a_closed_intent_of_the_journal_is_known_by_is_not_taken() -
         s.store.commit(held, Changes(replace(s.state, intents=kept), (done,), release=True))
         settle_quietly(s)
         assert moves(s)[lost.id] == (Status.ABSENT, "")
+
+
+def test_records_read_before_the_fence_prove_nothing_although_it_passes_while_they_are_read() -> None:
+    with scene() as s:
+        s.hour()
+        lost = recorded(s, Kind.REDEEM, AMOUNT, 8)
+        asked_at = slot_start_ms(slot_at(s.clock.now_ms() + HOUR_MS)) + MINUTES_PAST_MS
+        ripening = replace(lost, sent_ms=asked_at - 20_000 + 500)
+        put_state(s, replace(s.state, intents=(*(i for i in s.state.intents if i.id != lost.id), ripening)))
+        s.weather(faults=Script({f"GET {EARN}/history/redemptionRecord": {1: Fault(delay_out_ms=1_000)}}))
+        settle_quietly(s)
+        assert moves(s)[lost.id][0] is Status.UNKNOWN
+        s.next()
+        assert moves(s)[lost.id][0] is Status.ABSENT
 
 
 def test_a_subscription_of_the_same_number_claims_no_redemption() -> None:

@@ -16,12 +16,12 @@ from runtime.domain.alerts import AlertKind, Severity, new_alert
 from runtime.domain.control import Mode
 from runtime.domain.messages import plain_text
 from runtime.domain.orders import Intent, Kind, Leg, Order, Side, Sleeve, Status, client_id
-from runtime.domain.slots import slot_at
+from runtime.domain.slots import HOUR_MS, slot_at, slot_start_ms
 from runtime.domain.texts import Language
 from runtime.ports import Exchange
 from tests.support.hours import Mishap
 from tests.support.operators import put_state
-from tests.support.worlds import ACCOUNT, CLOCK, DOWN, LOOK_UP, ORDER, POSITIONS, PRICES, Scene, scene
+from tests.support.worlds import ACCOUNT, CLOCK, DOWN, LOOK_UP, MINUTES_PAST_MS, ORDER, POSITIONS, PRICES, Scene, scene
 
 QUANTITY = Decimal("0.03")
 ALL_ORDERS, OPEN_ORDERS = "GET /api/v3/allOrders", "GET /api/v3/openOrders"
@@ -201,6 +201,26 @@ def test_two_look_ups_of_an_absent_order_are_two_seconds_apart() -> None:
         s.next()
         assert asked.keys() == {*PAIRS}
         assert all(second - first >= 2_000 for first, second in asked.values())
+
+
+def test_a_look_up_before_the_fence_proves_nothing_although_the_fence_passes_while_it_is_made() -> None:
+    with scene() as s:
+        s.hour()
+        (intent,) = left_open(s, "ETHUSDT", sent=0)
+        asked_at = slot_start_ms(slot_at(s.clock.now_ms() + HOUR_MS)) + MINUTES_PAST_MS
+        ripening = replace(intent, send_before_ms=asked_at - 20_000 + 500)
+        put_state(s, replace(s.state, intents=(*(i for i in s.state.intents if i.id != intent.id), ripening)))
+
+        def slow(symbol: str, client_id: str) -> Order | None:
+            found = s.exchange.find_order(symbol, client_id)
+            s.clock.sleep(1)
+            return found
+
+        s.wrap = lambda world: replace(world, exchange=cast("Exchange", Swapped(world.exchange, find_order=slow)))
+        s.next()
+        assert status_of(s, intent) is Status.UNKNOWN
+        s.next()
+        assert status_of(s, intent) is Status.ABSENT
 
 
 def test_an_order_that_rests_under_our_id_is_no_absence() -> None:
