@@ -46,7 +46,8 @@ def heed_key(hour: Hour, answers: Mapping[str, object]) -> None:
         raise WithdrawKey(hour.settings.account)
     key = key_of(hour.settings)
     before = hour.state.key if hour.state.key is not None and hour.state.key.is_of(key) else None
-    salt = before.salt if before is not None else hour.world.owner
+    # Random, and not the token itself: that one is the store's alone, while the state goes on the tape.
+    salt = before.salt if before is not None else digest("salt", hour.world.owner)
     fresh = KeyRecord(salt, digest(salt, key), slot_date(hour.slot), rights)
     known, news = noted(fresh, before, hour.now_ms())
     hour.state = replace(hour.state, key=known)
