@@ -10,11 +10,13 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from secrets import token_hex
 
 from runtime.backup import Archive, Copied, Target, back_up, move, restore
-from runtime.command import keep_to_ourselves
-from runtime.config import RunMode, Settings, read_settings, read_store_settings
+from runtime.book_commands import BOOK_COMMANDS, Desk, add_book_parsers
+from runtime.command import keep_to_ourselves, say
+from runtime.config import RunMode, Settings, asked_mode, read_settings, read_store_settings
 from runtime.domain.control import Mode
 from runtime.domain.ledger import Book
 from runtime.domain.money import parse_decimal, plain
@@ -23,7 +25,7 @@ from runtime.domain.state import State, refuse_unusable
 from runtime.errors import BadInput, EngineError, SettingsError
 from runtime.operations import accept_drift, adopt, open_intents, set_control, settle_by_hand, start_account
 from runtime.wiring import Wired, wired
-from runtime.wiring_stores import archive_file, place_of, target_of, wired_store
+from runtime.wiring_stores import archive_file, export_place, place_of, target_of, wired_store
 
 Answer = Mapping[str, object]
 SECRET_MIN = 8
@@ -43,6 +45,13 @@ class StoreCommand:
     """One command that opens the account's store and nothing else."""
 
     run: Callable[[Settings, Archive, argparse.Namespace], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class BookCommand:
+    """One command that reads the books of the account in the mode that an hour would run in."""
+
+    run: Callable[[Desk, argparse.Namespace], Answer]
 
 
 def _started(wiring: Wired, given: argparse.Namespace) -> Answer:
@@ -147,7 +156,7 @@ def _overview(state: State) -> Answer:
     }
 
 
-COMMANDS: Mapping[str, Command | StoreCommand] = {
+COMMANDS: Mapping[str, Command | StoreCommand | BookCommand] = {
     "init": Command(_started, {"first_run": "fresh"}),
     "rebuild": Command(_started, {"first_run": "rebuild"}),
     "adopt": Command(_adopted, {}),
@@ -159,6 +168,7 @@ COMMANDS: Mapping[str, Command | StoreCommand] = {
     "backup": StoreCommand(_backed_up),
     "restore": StoreCommand(_restored),
     "move": StoreCommand(_moved),
+    **{name: BookCommand(run) for name, run in BOOK_COMMANDS.items()},
 }
 
 
@@ -187,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     heartbeat = commands.add_parser("heartbeat", help="exit 3 if no hour has ended lately; needs only the store")
     heartbeat.add_argument("--max-age-minutes", type=int, default=75)
     _add_copying(commands)
+    add_book_parsers(commands)
     return parser
 
 
@@ -213,11 +224,21 @@ def _answered(given: argparse.Namespace) -> Answer:
         settings = read_store_settings(given.mode, given.market)
         with wired_store(settings, paper=paper) as store:
             return command.run(settings, store, given)
+    if isinstance(command, BookCommand):
+        return _from_the_books(command, given)
     overrides = {"mode": given.mode, "at": given.at, "market": given.market, **command.overrides}
     with wired(read_settings(overrides), lambda _: None) as wiring:
         answer = command.run(wiring, given)
         held_back = wiring.world.suppressed
         return {**answer, "suppressed": dict(held_back)} if held_back else answer
+
+
+def _from_the_books(command: BookCommand, given: argparse.Namespace) -> Answer:
+    mode = asked_mode(given.mode)
+    settings = read_store_settings(mode, given.market)
+    folder = Path(settings.data_dir) / "exports"
+    with wired_store(settings, paper=mode is RunMode.PAPER) as store:
+        return command.run(Desk(store, settings.account, folder, export_place, say, sys.stdout.isatty()), given)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -229,7 +250,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         answer, code = {"error": str(error)}, 2
     except EngineError as error:
         answer, code = {"error": str(error)}, 3
-    sys.stdout.write(json.dumps({"exit_code": code, **answer}, ensure_ascii=False) + "\n")
+    out = sys.stderr if getattr(given, "out", None) == "-" else sys.stdout  # what is exported stands alone
+    out.write(json.dumps({"exit_code": code, **answer}, ensure_ascii=False) + "\n")
     return code
 
 

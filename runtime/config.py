@@ -122,14 +122,10 @@ def _simulation_problems(settings: Settings) -> list[str]:
     if settings.mode is RunMode.PAPER:
         now = settings.market == "binance" and settings.at is not None
         return [f"--at: {settings.at!r} – with --market binance the hour is always now"] if now else []
-    problems = []
-    if settings.pools is not None:
-        problems.append(f"--pools: {settings.pools!r} – exists only with the simulated exchange (--mode paper)")
-    if settings.at is not None:
-        problems.append(f"--at: {settings.at!r} – exists only with the simulated exchange (--mode paper)")
-    if settings.market != "embedded":
-        problems.append(f"--market: {settings.market!r} – exists only with the simulated exchange (--mode paper)")
-    return problems
+    market = None if settings.market == "embedded" else settings.market
+    given = {"--pools": settings.pools, "--at": settings.at, "--market": market}
+    only = "exists only with the simulated exchange (--mode paper)"
+    return [f"{name}: {value!r} – {only}" for name, value in given.items() if value is not None]
 
 
 def _secret_problems(settings: Settings) -> list[str]:
@@ -233,9 +229,7 @@ def _validated(raw: dict[str, Any]) -> tuple[Settings | None, list[str]]:
 
 
 def _forget(raw: dict[str, Any], location: tuple[str, ...]) -> bool:
-    """Drop a refused value, so that the checks across settings can still speak in the same message; whether there was
-    one. There is none where a default is refused, because it does not go with what was given.
-    """
+    """Drop a refused value, so that checks across settings can still speak; False where a default was refused."""
     group = raw[location[0]] if location[0] in {"ladder", "strategy"} and len(location) > 1 else raw
     return group.pop(location[1] if group is not raw else location[0], None) is not None
 
@@ -243,6 +237,12 @@ def _forget(raw: dict[str, Any], location: tuple[str, ...]) -> bool:
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     """The settings of this process's environment."""
     return parse_settings(os.environ, overrides)
+
+
+def asked_mode(given: str | None) -> RunMode:
+    """The mode that an hour would run in: `given`, else the environment's, else paper."""
+    mode = given or os.environ.get("ENGINE_MODE", "").strip() or RunMode.PAPER
+    return RunMode(mode) if mode in set(RunMode) else read_settings({"mode": mode}).mode  # which refuses it by name
 
 
 def read_store_settings(mode: str | None = None, market: str | None = None) -> Settings:

@@ -19,7 +19,7 @@ from runtime.domain.candles import closed_high, closed_series
 from runtime.domain.evidence import Flow, order_flows
 from runtime.domain.instruments import Instrument
 from runtime.domain.ladder import STATIC_SYMBOLS
-from runtime.domain.ledger import Entry
+from runtime.domain.ledger import Entry, priced
 from runtime.domain.market import Account, Candle, exact
 from runtime.domain.money import CASH, CORE, FUEL
 from runtime.domain.orders import EarnRecord, Kind, Order, id_prefix, read_client_id
@@ -60,6 +60,7 @@ def first_state(settings: Settings, world: World, before: State | None) -> tuple
         state, entries = _rebuilt(settings, world, _Seen(now_ms, account, prices, orders))
     else:
         state, entries = _opened(settings, world, account, now_ms)
+    entries = tuple(priced(entry, prices) for entry in entries)
     if before is not None:
         kept = {name: getattr(before, name) for name in ("dependencies", "incidents", "outbox", "unknown")}
         state = replace(state, **kept)

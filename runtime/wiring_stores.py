@@ -6,7 +6,7 @@ The hour's wiring asks here for its store; the commands that only copy, prove or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,6 +33,13 @@ def archive_file(path: str) -> File:
     from runtime.adapters.archive_file import ArchiveFile
 
     return ArchiveFile(Path(path))
+
+
+def export_place(path: Path | None) -> AbstractContextManager[Callable[[str], object]]:
+    """What an export is written into: the file at `path`, or standard output; whole, or not at all."""
+    from runtime.adapters.exports import whole_file, whole_stream
+
+    return whole_stream() if path is None else whole_file(path)
 
 
 def firestore_store(settings: Settings) -> tuple[Archive, PoolSource, Callable[[], None]]:

@@ -44,6 +44,14 @@ def outside_value(entries: Iterable[Entry], prices: Mapping[str, Decimal]) -> De
     return total
 
 
+def unvalued(entry: Entry, prices: Mapping[str, Decimal]) -> frozenset[str]:
+    """The assets that `outside_value` would have to count as 0, because `prices` lacks them."""
+    if not any(posting.book in _OUTSIDE for posting in entry.postings):
+        return frozenset()
+    moved = {posting.asset for posting in entry.postings if posting.book in _MANAGED and posting.asset != CASH}
+    return frozenset(asset for asset in moved if asset + CASH not in prices)
+
+
 def opened_day(state: State, today: date, daily: DailyMarket, prices: Mapping[str, Decimal]) -> State:
     """The state with the book of `today` opened, once a UTC day and before the hour's first booking.
 

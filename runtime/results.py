@@ -1,0 +1,168 @@
+"""Results: profit and performance, from the documents of the hours and from the ledger.
+
+Hours say what the account was worth; the ledger says what came from outside, what was earned, paid and gained. Both are
+in the account's store, so nothing here asks the exchange for anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+
+from runtime.books import entries_of, opened_state
+from runtime.domain.books import Event, Kind, Timeline
+from runtime.domain.gains import Lots
+from runtime.domain.lots import Method
+from runtime.domain.results import (
+    Earned,
+    Outside,
+    Point,
+    Quality,
+    Result,
+    opening_point,
+    outside_of,
+    quality,
+    quality_of_btc,
+    result,
+    since,
+)
+from runtime.domain.slots import date_at, day_start_ms
+from runtime.errors import Abort
+from runtime.ports import CycleRecord, Store
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One line of a profit statement. `unvalued` are assets that came or went at no known price."""
+
+    name: str
+    result: Result
+    earned: Earned
+    unvalued: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """The account beside bitcoin, over the same hours; None where the hours do not keep what it takes."""
+
+    period: Period
+    account: Quality | None
+    bitcoin: Quality | None
+
+
+def calendar(points: Sequence[Point]) -> dict[str, int]:
+    """The moments (epoch ms) at which the day, the week and the month of the newest point began, in UTC, and 0."""
+    today = date_at(points[-1].ended_ms)
+    starts = {
+        "day": today,
+        "week": today - timedelta(days=today.weekday()),
+        "month": today.replace(day=1),
+    }
+    return {name: day_start_ms(day) for name, day in starts.items()} | {"all": 0}
+
+
+def profits(store: Store, wanted: Sequence[str], since_day: date | None, method: Method) -> list[Period]:
+    """What was earned in each of `wanted` (day, week, month, all), or since `since_day`; gains by `method`.
+
+    `Abort` where no hour has ended that says what the account was worth.
+    """
+    points = points_of(store)
+    if since_day is None:
+        starts = {name: start for name, start in calendar(points).items() if name in wanted}
+    else:
+        starts = {f"since {since_day}": day_start_ms(since_day)}
+    return _periods(store, {name: since(points, start) for name, start in starts.items()}, method)[0]
+
+
+def performance(store: Store, since_day: date | None, method: Method) -> Performance:
+    """How the account did since `since_day`, or since its first hour."""
+    points = points_of(store)
+    chosen = points if since_day is None else since(points, day_start_ms(since_day))
+    (period,), told = _periods(store, {"all" if since_day is None else f"since {since_day}": chosen}, method)
+    return Performance(period, quality(chosen, told.restarts), quality_of_btc(chosen))
+
+
+def points_of(store: Store) -> list[Point]:
+    """Every hour that ended with a known equity, oldest first; `Abort` if there is none."""
+    opened_state(store)
+    points: list[Point] = []
+    before = ""
+    while page := store.cycles(PAGE, before):
+        points += (point for record in page if (point := _point(record)) is not None)
+        before = page[-1].slot
+    if not points:
+        raise Abort("no hour has ended yet that says what the account was worth")
+    points.reverse()
+    return [*_opening(store, points[0]), *points]
+
+
+def _opening(store: Store, first: Point) -> list[Point]:
+    for day in store.ledger_days()[:1]:
+        opened = (opening_point(entry, first) for entry in entries_of(store, day))
+        return [point for point in opened if point is not None][:1]
+    return []
+
+
+def _point(record: CycleRecord) -> Point | None:
+    equity, index, btc = (_number(record.summary.get(name, "")) for name in ("equity", "index", "btc"))
+    return None if equity is None else Point(record.slot, record.ended_ms, equity, index, btc)
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the ledger tells of some times: money from outside with what of it has no price, the moments at which a
+    lost state was made anew, and the sums of each time.
+    """
+
+    moved: Sequence[tuple[Outside, frozenset[str]]]
+    restarts: Sequence[int]
+    earned: Sequence[Earned]
+
+
+def _periods(store: Store, chosen: Mapping[str, Sequence[Point]], method: Method) -> tuple[list[Period], _Told]:
+    spans = {name: (points[0].ended_ms, points[-1].ended_ms) for name, points in chosen.items()}
+    told = _read(store, list(spans.values()), method)
+    periods = []
+    for (name, points), earned in zip(chosen.items(), told.earned, strict=True):
+        start, end = spans[name]
+        within = [(money, unknown) for money, unknown in told.moved if start < money.time_ms <= end]
+        done = result(points, (money for money, _ in within), told.restarts)
+        if done is not None:
+            periods.append(Period(name, done, earned, frozenset().union(*(unknown for _, unknown in within))))
+    return periods, told
+
+
+def _read(store: Store, spans: Sequence[tuple[int, int]], method: Method) -> _Told:
+    """One reading of the whole ledger: gains need all of it, whatever time is asked for."""
+    first = str(date_at(min(start for start, _ in spans)))
+    timeline, lots = Timeline(), Lots(method)
+    sums = [Earned() for _ in spans]
+    moved: list[tuple[Outside, frozenset[str]]] = []
+    openings: list[int] = []
+
+    def count(events: Iterable[Event]) -> None:
+        for event in events:
+            gone = lots.after(event)
+            for at, (start, end) in enumerate(spans):
+                sums[at] = sums[at].after(event, gone) if start < event.time_ms <= end else sums[at]
+
+    for day in store.ledger_days():
+        entries = entries_of(store, day)
+        openings += (entry.time_ms for entry in entries if entry.kind == Kind.OPENING)
+        if day >= first:
+            moved += (told for entry in entries if (told := outside_of(entry))[0].value or told[1])
+        count(timeline.booked(day, entries))
+    count(timeline.rest())
+    return _Told(moved, openings[1:], sums)
