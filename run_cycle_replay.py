@@ -11,7 +11,7 @@ from pathlib import Path
 from runtime.backtest import read_checkpoint
 from runtime.command import keep_to_ourselves, print_line, say
 from runtime.config import Settings, parse_settings
-from runtime.cycle import run_cycle
+from runtime.cycle import Strategy, run_cycle
 from runtime.domain.report import digest, to_document
 from runtime.domain.report_text import render_text
 from runtime.domain.slots import slot_at
@@ -32,8 +32,10 @@ from runtime.history_command import (
     watched,
 )
 from runtime.replay import replay_tape
-from runtime.wiring import FIXTURE_FOLDER, strategy_of, tape_lines, wired_fixture
+from runtime.wiring import FIXTURE_FOLDER, retold, strategy_of, tape_lines, tapes_in, wired_fixture
 from runtime.wiring_past import load_history, run_folder, simulate, wired_download
+
+OUTCOMES = ("identical", "different", "not replayed")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +61,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--run-id", default="replay", help="a label for the output; it is not part of any digest")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--fixtures", metavar="DIR", type=Path, default=FIXTURE_FOLDER, help="folder of a fixture.json")
-    source.add_argument("--tape", metavar="FILE", type=Path, help="decide again from the tape of an hour and compare")
+    source.add_argument(
+        "--tape", metavar="FILE", type=Path, help="run the hour of a tape, or of each in a folder, again"
+    )
     source.add_argument("--download", metavar="PAIRS", help="fetch candles of pairs (BTCUSDT,ETHUSDT) from Binance")
     source.add_argument("--history", metavar="DIR", type=Path, help="run every hour of a folder of candles")
     parser.add_argument("--language", choices=["en", "zh"], default="en")
@@ -81,8 +85,22 @@ def _fixture(given: argparse.Namespace, settings: Settings) -> int:
 
 
 def _tape(given: argparse.Namespace, settings: Settings) -> int:
-    lines = tape_lines(given.tape)
-    slot, differences = replay_tape(lines, strategy_of(settings))
+    """Replay one tape, or every tape of a folder; what cannot be replayed is said, and the others still are."""
+    strategy, outcomes = strategy_of(settings), []
+    for path in tapes_in(given.tape):
+        try:
+            outcomes.append(_one_tape(path, strategy))
+        except EngineError as error:
+            sys.stderr.write(f"{path.name}: {error}\n")
+            outcomes.append(2)
+    if len(outcomes) > 1:
+        say(f"{len(outcomes)} tapes: {', '.join(f'{outcomes.count(n)} {what}' for n, what in enumerate(OUTCOMES))}")
+    return max(outcomes)
+
+
+def _one_tape(path: Path, strategy: Strategy) -> int:
+    lines = tape_lines(path)
+    slot, differences = replay_tape(lines, strategy, retold)
     for found in differences:
         say(f"{slot}: {found.stage}: {found.path}: the tape says {found.taped}, now {found.replayed}")
     if not differences:

@@ -25,7 +25,7 @@ Around the hour
     command      the command line of an hour, and its exit line
     job_summary  --summary: the hour on the page of its GitHub job
     doctor       --validate-only: prove that an hour could run
-    replay       decide again from a tape, and show what differs
+    replay       run a taped hour again, and show what differs
     operations   what an operator does between hours: init, adopt, control, orders
     backup       an account's documents into a file, back, and from one store to the other
     books        the ledger read as a whole, and written out: exports

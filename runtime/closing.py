@@ -72,7 +72,9 @@ def finish(hour: Hour) -> Report:
 def _keep(hour: Hour, report: Report) -> Report:
     """Write report and tape; an hour is not lost because a disk is full."""
     document = to_document(report)
+    hour.tape.record("calls", hour.world.witnessed(hour.snapshot if hour.decision is not None else None))
     hour.tape.record("intents", [encode(intent) for intent in this_hours(hour)])
+    hour.tape.record("entries", [encode(entry) for entry in hour.entries])
     hour.tape.record("state_after", encode_state(hour.state))
     hour.tape.record("report", {key: value for key, value in document.items() if key != "run"})
     places = {}

@@ -226,12 +226,19 @@ class Gather(Protocol):
         """The result, or the `EngineError` it raised, of each call by name. Other exceptions propagate."""
 
 
+def _nothing(snapshot: Snapshot | None) -> object:
+    del snapshot
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """Everything outside the hour, as one value.
 
     `owner` is this process's random token; `render` words a report for people, `explain` gives the indicators a report
     shows; `facts` are indicators given instead of candles (fixtures only); `suppressed` counts what was held back.
+    `witnessed` gives what this world answered until now, as JSON values for the tape; a snapshot that is on the tape
+    need not be told twice.
     `stop` says why this process should end (a signal came), or nothing; no wait of `clock` goes on after that.
     """
 
@@ -249,3 +256,4 @@ class World:
     facts: Facts | None = None
     suppressed: Mapping[str, int] = field(default_factory=dict)
     stop: Callable[[], str] = str  # says nothing: nobody stops this process
+    witnessed: Callable[[Snapshot | None], object] = _nothing

@@ -1,20 +1,29 @@
-"""Replay: decide again from a tape, and show the first thing that differs.
+"""Replay: run a taped hour again, and show the first thing of each stage that differs.
 
-A tape holds everything that the decision saw, so the same code must decide the same. Each stage is made again from the
-taped inputs of that stage and compared with the taped output: the pool from the payloads, the decision from snapshot,
-state and pool, the plans from the decision and their wallets.
+A tape holds every answer that the world gave, so the same code must do the same: `run_cycle` itself runs again, over
+ports that answer from the tape, and what it would write on a tape now is compared with what it wrote then, stage by
+stage: pool, snapshot, decision, plans, journal, ledger, state, report. A call that the tape has no answer to, and an
+answer that nobody asks for any more, are differences too.
+
+Tapes of format 1 hold no answers. Of those, each stage is made again from the taped inputs of that stage: the pool from
+the payloads, the decision from snapshot, state and pool, the plans from the decision and their wallets.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from pydantic import ValidationError
+
+from runtime.config import RunMode, Settings
+from runtime.cycle import Strategy, run_cycle
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.documents import decode, encode
 from runtime.domain.ladder import Reading, climb, execution_pool
-from runtime.domain.market import Snapshot
+from runtime.domain.market import DailySeries, Snapshot
 from runtime.domain.money import parse_decimal
 from runtime.domain.planning import plan_buys, plan_sells
 from runtime.domain.pool import Rung
@@ -23,9 +32,12 @@ from runtime.domain.state import decode_state
 from runtime.domain.tape import canonical, read_chain
 from runtime.domain.valuation import Wallet
 from runtime.errors import BadInput, EngineError
+from runtime.ports import World
 
 T = TypeVar("T")
-DECIDED = "decision"
+DECIDED, CALLS, JOURNAL = "decision", "calls", "journal"
+NOT_COMPARED = frozenset({"header", CALLS})
+"""Stages that say what wrote the tape and what was answered: inputs of the replay, not its results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +50,114 @@ class Difference:
     replayed: str
 
 
-def replay_tape(lines: Sequence[str], strategy: Any) -> tuple[str, tuple[Difference, ...]]:  # noqa: ANN401
-    """The slot of a tape, and what differs when its hour is decided again (nothing = identical).
+class Retold(Protocol):
+    """A world that answers from a tape, and what became of it."""
 
-    `BadInput` names the record whose chain is broken, or the stage that is missing.
+    @property
+    def world(self) -> World:
+        """To run the hour in."""
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The tape that the hour wrote now."""
+
+    @property
+    def strays(self) -> Sequence[str]:
+        """Calls that the tape has no answer to."""
+
+    @property
+    def commits(self) -> Sequence[tuple[object, object]]:
+        """What was asked of the store, write by write: as taped, and now."""
+
+    def unasked(self) -> Sequence[str]:
+        """Calls of the taped hour that this one did not make."""
+
+
+Retell = Callable[[Settings, Mapping[str, Any], Mapping[str, DailySeries], str], Retold]
+"""(settings, the tape's calls, the candles of its snapshot, the name of its run) -> a world that answers from them."""
+
+
+def replay_tape(lines: Sequence[str], strategy: Strategy, retell: Retell) -> tuple[str, tuple[Difference, ...]]:
+    """The slot of a tape, and what differs when its hour runs again (nothing = identical).
+
+    `BadInput` names the record whose chain is broken, or the stage that is missing or malformed.
     """
-    stages = dict(read_chain(lines))
+    chain = read_chain(lines)
+    stages = dict(chain)
+    if CALLS not in stages or stages[CALLS] is None:
+        return _decided_again(stages, strategy)
+    settings = taped_settings(_needed(stages, "settings"))
+    series = _candles(stages) if DECIDED in stages else {}
+    retold = retell(settings, stages[CALLS], series, _run_name(stages))
+    report = run_cycle(settings, strategy, retold.world)
+    return report.slot, tuple(_compared(chain, retold))
+
+
+def taped_settings(public: Mapping[str, Any]) -> Settings:
+    """The settings that a tape holds: those of any mode, without the secrets that only a real hour needs."""
+    try:
+        settings = Settings.model_validate({**public, "mode": RunMode.PAPER, "at": None})
+        return settings.model_copy(update={"mode": RunMode(public["mode"]), "at": public["at"]})
+    except (ValidationError, EngineError, ValueError, TypeError, KeyError) as error:
+        raise BadInput("tape settings", str(error), "must be as this version writes them") from None
+
+
+def _needed(stages: Mapping[str, Any], stage: str) -> Any:  # noqa: ANN401 - a stage's payload
+    if stage not in stages:
+        raise BadInput("tape", ", ".join(stages), f"holds no {stage}")
+    return stages[stage]
+
+
+def _candles(stages: Mapping[str, Any]) -> Mapping[str, DailySeries]:
+    """The daily candles of the snapshot, which the taped calls refer to."""
+    try:
+        return decode(Snapshot, _needed(stages, "snapshot"), "tape snapshot").daily.series
+    except (EngineError, ValueError, TypeError) as error:
+        raise BadInput("tape snapshot", str(error), "must be as this version writes it") from None
+
+
+def _run_name(stages: Mapping[str, Any]) -> str:
+    """What the taped run was called where it left its name: as the salt of a key's digest."""
+    after = stages.get("state_after")
+    key = after.get("key") if isinstance(after, dict) else None
+    return str(key.get("salt")) if isinstance(key, dict) else "replay"
+
+
+def _compared(chain: Sequence[tuple[str, Any]], retold: Retold) -> Iterator[Difference]:
+    """What differs, in the order of the tape's stages; the journal stands where the calls do."""
+    made = dict(_numbered(read_chain(retold.lines))) if retold.lines else {}
+    for name, taped in _numbered(chain):
+        if name == CALLS:
+            yield from _asked(retold)
+        if name in NOT_COMPARED:
+            continue
+        found = first_difference(taped, made.get(name, "(no such stage)"))
+        if found is not None:
+            yield Difference(name, *found)
+    known = {name for name, _ in _numbered(chain)}
+    yield from (Difference(name, "(all)", "(no such stage)", "made") for name in made if name not in known)
+
+
+def _asked(retold: Retold) -> Iterator[Difference]:
+    for number, (taped, asked) in enumerate(retold.commits):
+        found = first_difference(taped, asked, f"write[{number}]")
+        if found is not None:
+            yield Difference(JOURNAL, *found)
+    yield from (Difference(CALLS, call, "(not asked)", "asked") for call in retold.strays[:1])
+    yield from (Difference(CALLS, call, "asked", "(not asked)") for call in retold.unasked()[:1])
+
+
+def _numbered(chain: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Stages by unique names: the second of a name is `name 2`."""
+    counts: Counter[str] = Counter()
+    named = []
+    for stage, payload in chain:
+        counts[stage] += 1
+        named.append((stage if counts[stage] == 1 else f"{stage} {counts[stage]}", payload))
+    return named
+
+
+def _decided_again(stages: Mapping[str, Any], strategy: Strategy) -> tuple[str, tuple[Difference, ...]]:
     if DECIDED not in stages:
         raise BadInput("tape", ", ".join(stages), "holds no decision: that hour ended before it")
     taped = _Taped(stages)
@@ -78,7 +192,7 @@ class _Taped:
     def _decoded(self, kind: type[T], stage: str) -> T:
         return self._value(stage, lambda payload: decode(kind, payload, stage))
 
-    def again(self, strategy: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401
+    def again(self, strategy: Strategy) -> Iterator[tuple[str, object]]:
         """Each output stage's name and what this code makes of its taped inputs."""
         yield "pool", encode(self._pool())
         pool = self._decoded(ExecutionPool, "pool")

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from runtime.adapters.clock import SimulatedClock, SystemClock
 from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.console import ConsoleAlerter
 from runtime.adapters.dry_run import ReadOnlyExchange, ReadOnlyStore, SilentAlerter
-from runtime.adapters.files import FilePoolSource, FolderReportSink, read_tape
+from runtime.adapters.files import TAPE_SUFFIX, FilePoolSource, FolderReportSink, read_tape
+from runtime.adapters.witness import Teller, Witness
 from runtime.backup import Archive
 from runtime.config import RunMode, Settings
-from runtime.domain.market import Facts, Snapshot
+from runtime.domain.market import DailySeries, Facts, Snapshot
 from runtime.domain.money import CASH, CORE
 from runtime.domain.pool import Rung
 from runtime.domain.report import Report
@@ -74,7 +76,7 @@ def wired(
         if settings.mode is RunMode.DRY_RUN:
             world = _dry(world)
         opened.callback(world.store.close)
-        yield Wired(settings, REGISTRY[settings.profile], world)
+        yield Wired(settings, REGISTRY[settings.profile], Witness(world).world)
 
 
 def _paper(settings: Settings, write: Callable[[str], object]) -> World:
@@ -239,6 +241,19 @@ def strategy_of(settings: Settings) -> Strategy:
 def tape_lines(path: Path) -> list[str]:
     """The records of a tape file; `BadInput` or `Unavailable` where it is not one."""
     return read_tape(path)
+
+
+def tapes_in(place: Path) -> list[Path]:
+    """The tape files of a folder and of those below it, oldest first, or the one file; `Unavailable` without any."""
+    found = sorted(place.rglob(f"*{TAPE_SUFFIX}")) if place.is_dir() else [place]
+    if not found:
+        raise Unavailable(str(place), f"holds no tape (*{TAPE_SUFFIX})")
+    return found
+
+
+def retold(settings: Settings, words: Mapping[str, Any], series: Mapping[str, DailySeries], name: str) -> Teller:
+    """The world of a taped hour: it answers what the tape says, and nothing else is asked."""
+    return Teller(words, series, name, (_renderer(settings), explain))
 
 
 def _renderer(settings: Settings) -> Callable[[Report], str]:

@@ -135,8 +135,8 @@ def test_a_file_that_is_no_fixture_ends_with_2(tmp_path: Path, text: str) -> Non
 
 
 @pytest.mark.parametrize("arguments", [["--fixtures", "nowhere"], ["--tape", "nowhere"], ["--tape", "."]])
-def test_what_is_not_there_ends_with_2(arguments: list[str]) -> None:
-    run = replay(*arguments)
+def test_what_is_not_there_ends_with_2(arguments: list[str], tmp_path: Path) -> None:
+    run = replay(*arguments, cwd=tmp_path)
     assert (run.returncode, run.stdout) == (2, "")
     assert "Traceback" not in run.stderr
 
@@ -147,6 +147,17 @@ def a_tape(folder: Path) -> Path:
     subprocess.run([sys.executable, str(ROOT / "main.py")], env=environment, capture_output=True, check=True)
     (path,) = folder.rglob("*.jsonl.gz")
     return path
+
+
+def test_a_folder_of_tapes_replays_whole_and_says_what_it_could_not(tmp_path: Path) -> None:
+    path = a_tape(tmp_path)
+    place = path.parent
+    (place / "2026-03-15T08Z.jsonl.gz").write_bytes(path.read_bytes()[:-9])
+    run = replay("--tape", str(place))
+    assert run.returncode == 2
+    assert "2026-03-15T09Z: identical" in run.stdout
+    assert run.stdout.splitlines()[-1] == "2 tapes: 1 identical, 0 different, 1 not replayed"
+    assert "2026-03-15T08Z.jsonl.gz: " in run.stderr
 
 
 def test_a_tape_replays_identically_and_shows_what_was_changed(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from runtime.domain.slots import parse_slot
 from runtime.errors import BadInput, BadPayload, Unavailable
 
 POOL_BYTES_MAX = 1_048_576
+TAPE_SUFFIX = ".jsonl.gz"
 TAPE_BYTES_MAX = 268_435_456
 NUMBERS_MAX = 1000
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -61,7 +62,7 @@ class FolderReportSink:
         return self._write("reports", slot, {".txt": _encoded(text), ".json": canonical_json(document)})
 
     def write_tape(self, slot: str, lines: Sequence[str]) -> str:
-        return self._write("tapes", slot, {".jsonl.gz": pack_tape(lines)})
+        return self._write("tapes", slot, {TAPE_SUFFIX: pack_tape(lines)})
 
     def _write(self, kind: str, slot: str, contents: Mapping[str, bytes]) -> str:
         """Write files of one free name, the main one last, so that it stands only beside whole companions."""

@@ -14,7 +14,9 @@ from typing import Any
 
 from runtime.errors import BadInput
 
-FORMAT = 1
+FORMAT = 2
+"""2: the calls of the hour are on the tape, so that all of it runs again. 1: only decision and plans are made again."""
+READABLE = (1, 2)
 VERSION = "0.1.0"
 GENESIS = "0" * 64
 
@@ -74,6 +76,7 @@ def read_chain(lines: Sequence[str]) -> list[tuple[str, Any]]:
     if not stages:
         raise BadInput("tape", "", "is empty")
     version = stages[0][1].get("format") if isinstance(stages[0][1], dict) else None
-    if stages[0][0] != "header" or version != FORMAT:
-        raise BadInput("tape format", version, f"must be {FORMAT}: replay it with the code that wrote it")
+    if stages[0][0] != "header" or version not in READABLE:
+        known = " or ".join(map(str, READABLE))
+        raise BadInput("tape format", version, f"must be {known}: replay it with the code that wrote it")
     return stages

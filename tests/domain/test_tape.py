@@ -85,7 +85,7 @@ def relinked(records: list[dict[str, Any]]) -> list[str]:
     return tape.lines
 
 
-@pytest.mark.parametrize("header", [{"format": 2}, {}, None, {"format": "1"}])
+@pytest.mark.parametrize("header", [{"format": 3}, {"format": 0}, {}, None, {"format": "1"}])
 def test_another_format_is_refused_by_name(header: object) -> None:
     with pytest.raises(BadInput, match="tape format"):
         read_chain(relinked([{"stage": "header", "payload": header}]))

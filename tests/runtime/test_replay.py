@@ -12,8 +12,9 @@ from runtime.adapters.simulated.conditions import Fault, Script
 from runtime.domain.tape import Tape, read_chain
 from runtime.errors import BadInput
 from runtime.replay import first_difference, replay_tape
+from runtime.wiring import retold
 from strategies import REGISTRY
-from tests.support.worlds import DOWN, KEY, LOOK_UP, ORDER, POSITIONS, SECRET, Pool, scene
+from tests.support.worlds import ACCOUNT, DOWN, KEY, LOOK_UP, ORDER, POSITIONS, PRICES, SECRET, Pool, scene
 
 STRATEGY = REGISTRY["crypto_live_pool_rotation"]
 
@@ -48,11 +49,47 @@ def relinked(lines: Sequence[str], change: Callable[[dict[str, Any]], object]) -
 def test_every_hour_replays_identically(tapes: Sequence[tuple[str, Sequence[str]]]) -> None:
     assert len(tapes) == 36
     for slot, lines in tapes:
-        assert replay_tape(lines, STRATEGY) == (slot, ())
+        assert replay_tape(lines, STRATEGY, retold) == (slot, ())
 
 
 def _price(stages: dict[str, Any]) -> None:
     stages["snapshot"]["prices"]["ETHUSDT"] = "9999"
+
+
+def _answered(stages: dict[str, Any], call: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(a for a in stages["calls"]["answers"] if a["call"].startswith(call))
+    return found
+
+
+def _answered_price(stages: dict[str, Any]) -> None:
+    for answer in stages["calls"]["answers"]:
+        if answer["call"].startswith("market.prices"):
+            answer["value"]["ETHUSDT"] = "9999"
+
+
+def _quantity(stages: dict[str, Any]) -> None:
+    _answered(stages, "store.commit")["written"]["intents"][0]["quantity"] = "7"
+
+
+def _entry(stages: dict[str, Any]) -> None:
+    writes = [a["written"] for a in stages["calls"]["answers"] if "written" in a]
+    writes[1]["entries"][0]["postings"][0]["amount"] = "7"
+
+
+def _after(stages: dict[str, Any]) -> None:
+    stages["state_after"]["slot_done"] = "2020-01-01T00Z"
+
+
+def _said(stages: dict[str, Any]) -> None:
+    stages["report"]["equity"] = "7"
+
+
+def _more(stages: dict[str, Any]) -> None:
+    stages["calls"]["answers"].append({"call": 'exchange.find_order["X","Y"]', "value": None})
+
+
+def _less(stages: dict[str, Any]) -> None:
+    stages["calls"]["answers"].remove(_answered(stages, "market.prices"))
 
 
 def _top_n(stages: dict[str, Any]) -> None:
@@ -78,6 +115,32 @@ def _gate(stages: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "stage", "path"),
     [
+        (_answered_price, "snapshot", "prices.ETHUSDT"),
+        (_price, "snapshot", "prices.ETHUSDT"),
+        (_top_n, "decision", "entries"),
+        (_payload, "pools", "[0].payload.symbols"),
+        (_wallet, "wallet_buys", "free.USDT"),
+        (_decision, "decision", "equity"),
+        (_gate, "decision", "gates"),
+        (_quantity, "journal", "write[0].intents[0].quantity"),
+        (_entry, "journal", "write[1].entries[0].postings[0].amount"),
+        (_after, "state_after", "slot_done"),
+        (_said, "report", "equity"),
+        (_more, "calls", "exchange.find_order"),
+        (_less, "calls", "market.prices"),
+    ],
+)
+def test_a_change_shows_as_the_first_difference_by_name(
+    tapes: Sequence[tuple[str, Sequence[str]]], change: Callable[[dict[str, Any]], object], stage: str, path: str
+) -> None:
+    _, differences = replay_tape(relinked(tapes[0][1], change), STRATEGY, retold)
+    named = [(found.stage, found.path) for found in differences]
+    assert any(at == stage and where.startswith(path) for at, where in named), named
+
+
+@pytest.mark.parametrize(
+    ("change", "stage", "path"),
+    [
         (_price, "decision", "entries"),
         (_top_n, "decision", "entries"),
         (_payload, "pool", "symbols[0]"),
@@ -86,42 +149,80 @@ def _gate(stages: dict[str, Any]) -> None:
         (_gate, "decision", "gates"),
     ],
 )
-def test_a_change_shows_as_the_first_difference_by_name(
+def test_a_tape_of_the_first_format_is_decided_again_stage_by_stage(
     tapes: Sequence[tuple[str, Sequence[str]]], change: Callable[[dict[str, Any]], object], stage: str, path: str
 ) -> None:
-    _, differences = replay_tape(relinked(tapes[0][1], change), STRATEGY)
+    """Such a tape holds no answers; its decision and plans are made again from what it does hold."""
+
+    def aged(stages: dict[str, Any]) -> None:
+        stages["header"]["format"] = 1
+        del stages["calls"], stages["entries"]
+
+    old = relinked(tapes[0][1], aged)
+    assert replay_tape(old, STRATEGY, retold) == (tapes[0][0], ())
+    _, differences = replay_tape(relinked(old, change), STRATEGY, retold)
     named = [(found.stage, found.path) for found in differences]
     assert any(at == stage and where.startswith(path) for at, where in named), named
 
 
-@pytest.mark.parametrize("stage", ["settings", "state_before", "snapshot", "decision", "pools", "state_at_decision"])
-def test_a_tape_without_a_stage_is_refused_by_its_name(tapes: Sequence[tuple[str, Sequence[str]]], stage: str) -> None:
+@pytest.mark.parametrize("stage", ["settings", "snapshot"])
+def test_a_tape_without_an_input_is_refused_by_its_name(tapes: Sequence[tuple[str, Sequence[str]]], stage: str) -> None:
     lines = relinked(tapes[0][1], lambda stages: stages.pop(stage))
     with pytest.raises(BadInput, match=stage):
-        replay_tape(lines, STRATEGY)
+        replay_tape(lines, STRATEGY, retold)
+
+
+@pytest.mark.parametrize("stage", ["state_before", "pools", "plan_sells", "entries", "report"])
+def test_a_stage_that_the_tape_lacks_is_a_difference(tapes: Sequence[tuple[str, Sequence[str]]], stage: str) -> None:
+    lines = relinked(tapes[0][1], lambda stages: stages.pop(stage))
+    _, differences = replay_tape(lines, STRATEGY, retold)
+    assert [found.stage for found in differences] == [stage]
+
+
+def test_one_changed_byte_anywhere_is_detected(tapes: Sequence[tuple[str, Sequence[str]]]) -> None:
+    lines = tapes[0][1]
+    for number, line in enumerate(lines):
+        for at in (0, len(line) // 2, len(line) - 1):
+            changed = line[:at] + chr(ord(line[at]) ^ 1) + line[at + 1 :]
+            with pytest.raises(BadInput, match="tape"):
+                replay_tape([*lines[:number], changed, *lines[number + 1 :]], STRATEGY, retold)
 
 
 @pytest.mark.parametrize(
     ("stage", "broken"),
     [("settings", {"strategy": {"top_n": "many"}, "ladder": {}}), ("settings", []), ("snapshot", {"slot": 1}),
-     ("pools", [{"rung": "attic", "payload": None, "problem": None}]), ("pools", 5), ("state_at_decision", None)],
+     ("calls", {"answers": [{}]}), ("calls", []), ("calls", {"answers": [], "clock": 1}),
+     ("settings", {"mode": "paper"}), ("snapshot", None)],
 )  # fmt: skip
 def test_a_stage_that_is_malformed_is_refused_and_never_crashes(
     tapes: Sequence[tuple[str, Sequence[str]]], stage: str, broken: object
 ) -> None:
     lines = relinked(tapes[0][1], lambda stages: stages.update({stage: broken}))
     with pytest.raises(BadInput):
-        replay_tape(lines, STRATEGY)
+        replay_tape(lines, STRATEGY, retold)
 
 
-def test_an_hour_that_ended_early_has_nothing_to_replay() -> None:
+def test_an_hour_that_ended_early_replays_too() -> None:
     with scene() as s:
         s.hour()
-        s.faults({"GET /api/v3/ticker/price": DOWN})
+        s.faults({PRICES: DOWN})
+        assert s.next().exit_code == 3
+        s.faults({ACCOUNT: DOWN})
+        assert s.next().exit_code == 3
+        for slot, lines in s.reports.tapes:
+            assert replay_tape(lines, STRATEGY, retold) == (slot, ())
+
+
+def test_an_hour_over_real_sockets_replays_identically() -> None:
+    """python-binance, HTTP, threads that answer in any order: the replay asks for the same and does the same."""
+    with scene(http=True) as s:
+        s.hour()
         s.next()
-        _, early = s.reports.tapes
-        with pytest.raises(BadInput, match="decision"):
-            replay_tape(early[1], STRATEGY)
+        s.faults({POSITIONS: DOWN})
+        s.next(24)
+        assert len(s.reports.tapes) == 3
+        for slot, lines in s.reports.tapes:
+            assert replay_tape(lines, STRATEGY, retold) == (slot, ())
 
 
 def test_neither_tapes_nor_reports_hold_a_secret() -> None:

@@ -26,6 +26,7 @@ from runtime.adapters.simulated.conditions import PAPER, Conditions, Fault, Scri
 from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, FolderPoolSource
 from runtime.adapters.simulated.server import SimulatedServer
+from runtime.adapters.witness import Witness
 from runtime.config import Settings, parse_settings
 from runtime.cycle import run_cycle
 from runtime.domain.alerts import Alert
@@ -240,7 +241,7 @@ class Scene:
                 render=lambda report: render_text(report, Language.EN),
                 explain=explain,
             )
-            yield self.wrap(world)
+            yield Witness(self.wrap(world)).world
 
     def control(self, **fields: Any) -> None:
         """Set the kill switch."""
