@@ -15,7 +15,7 @@ from typing import cast
 
 from runtime.config import Settings
 from runtime.domain.alerts import AlertKind
-from runtime.domain.api_key import UNRESTRICTED, KeyRecord, KeyRights, digest, expiry_level, noted
+from runtime.domain.api_key import UNRESTRICTED, KeyRecord, KeyRights, expiry_level, noted
 from runtime.domain.slots import minute_text, slot_date
 from runtime.domain.state import State
 from runtime.errors import WithdrawKey
@@ -28,7 +28,7 @@ KEY = "key"
 def key_call(settings: Settings, world: World, state: State | None, slot: str) -> Mapping[str, Callable[[], object]]:
     """The call that asks what the key may do; none where today's verdict on this key is known, and lets it trade."""
     record = state.key if state is not None else None
-    stands = record is not None and record.day == slot_date(slot) and _lets_trade(settings, record)
+    stands = record is not None and record.day == slot_date(slot) and _lets_trade(settings, world, record)
     return {} if stands else {KEY: world.exchange.key_rights}
 
 
@@ -44,11 +44,11 @@ def heed_key(hour: Hour, answers: Mapping[str, object]) -> None:
     if refused(hour.settings, rights):
         hour.state = replace(hour.state, key=None)
         raise WithdrawKey(hour.settings.account)
-    key = key_of(hour.settings)
-    before = hour.state.key if hour.state.key is not None and hour.state.key.is_of(key) else None
-    # Random, and not the token itself: that one is the store's alone, while the state goes on the tape.
-    salt = before.salt if before is not None else digest("salt", hour.world.owner)
-    fresh = KeyRecord(salt, digest(salt, key), slot_date(hour.slot), rights)
+    known_key = hour.state.key is not None and _same(hour.world, hour.state.key)
+    before = hour.state.key if known_key else None
+    # No secret: it keeps the digests of one key in two accounts apart.
+    salt = before.salt if before is not None else f"{hour.settings.account} {hour.slot}"
+    fresh = KeyRecord(salt, hour.world.key_digest(salt), slot_date(hour.slot), rights)
     known, news = noted(fresh, before, hour.now_ms())
     hour.state = replace(hour.state, key=known)
     _tell(hour, rights, news)
@@ -59,19 +59,23 @@ def refused(settings: Settings, rights: KeyRights) -> bool:
     return rights.withdrawals and settings.allow_withdraw_key != settings.account
 
 
-def key_of(settings: Settings) -> str:
-    """The key's text; empty where a simulation needs none."""
-    return settings.binance_key.get_secret_value() if settings.binance_key is not None else ""
+def _same(world: World, record: KeyRecord) -> bool:
+    """Whether the verdict is on the key that this run holds."""
+    return record.digest == world.key_digest(record.salt)
 
 
-def _lets_trade(settings: Settings, record: KeyRecord) -> bool:
-    return record.is_of(key_of(settings)) and not refused(settings, record.rights)
+def _lets_trade(settings: Settings, world: World, record: KeyRecord) -> bool:
+    return _same(world, record) and not refused(settings, record.rights)
 
 
 def _go_on_without(hour: Hour, error: Exception) -> None:
     """Trade on an older verdict, and say so in the report; the error where there is none to be trusted."""
     record = hour.state.key
-    if record is None or not _lets_trade(hour.settings, record) or not record.fresh_on(slot_date(hour.slot)):
+    if (
+        record is None
+        or not _lets_trade(hour.settings, hour.world, record)
+        or not record.fresh_on(slot_date(hour.slot))
+    ):
         raise error
     hour.problems[KEY] = f"{error}; the verdict of {record.day} stands"
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
 from runtime.domain.alerts import Alert
-from runtime.domain.api_key import KeyRights
+from runtime.domain.api_key import KeyRights, digest
 from runtime.domain.control import Control
 from runtime.domain.evidence import Flow as Flow  # noqa: PLC0414
 from runtime.domain.instruments import Instrument
@@ -226,6 +226,10 @@ class Gather(Protocol):
         """The result, or the `EngineError` it raised, of each call by name. Other exceptions propagate."""
 
 
+def _no_key(salt: str) -> str:
+    return digest(salt, "")
+
+
 def _nothing(snapshot: Snapshot | None) -> object:
     del snapshot
     return None
@@ -237,8 +241,8 @@ class World:
 
     `owner` is this process's random token; `render` words a report for people, `explain` gives the indicators a report
     shows; `facts` are indicators given instead of candles (fixtures only); `suppressed` counts what was held back.
-    `witnessed` gives what this world answered until now, as JSON values for the tape; a snapshot that is on the tape
-    need not be told twice.
+    `key_digest` recognises the API key by a salt, and shows nothing of it. `witnessed` gives what this world answered
+    until now, as JSON values for the tape; a snapshot that is on the tape need not be told twice.
     `stop` says why this process should end (a signal came), or nothing; no wait of `clock` goes on after that.
     """
 
@@ -256,4 +260,5 @@ class World:
     facts: Facts | None = None
     suppressed: Mapping[str, int] = field(default_factory=dict)
     stop: Callable[[], str] = str  # says nothing: nobody stops this process
+    key_digest: Callable[[str], str] = _no_key
     witnessed: Callable[[Snapshot | None], object] = _nothing

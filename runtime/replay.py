@@ -73,8 +73,8 @@ class Retold(Protocol):
         """Calls of the taped hour that this one did not make."""
 
 
-Retell = Callable[[Settings, Mapping[str, Any], Mapping[str, DailySeries], str], Retold]
-"""(settings, the tape's calls, the candles of its snapshot, the name of its run) -> a world that answers from them."""
+Retell = Callable[[Settings, Mapping[str, Any], Mapping[str, DailySeries]], Retold]
+"""(settings, the tape's calls, the candles of its snapshot) -> a world that answers from them."""
 
 
 def replay_tape(lines: Sequence[str], strategy: Strategy, retell: Retell) -> tuple[str, tuple[Difference, ...]]:
@@ -88,7 +88,7 @@ def replay_tape(lines: Sequence[str], strategy: Strategy, retell: Retell) -> tup
         return _decided_again(stages, strategy)
     settings = taped_settings(_needed(stages, "settings"))
     series = _candles(stages) if DECIDED in stages else {}
-    retold = retell(settings, stages[CALLS], series, _run_name(stages))
+    retold = retell(settings, stages[CALLS], series)
     report = run_cycle(settings, strategy, retold.world)
     return report.slot, tuple(_compared(chain, retold))
 
@@ -114,13 +114,6 @@ def _candles(stages: Mapping[str, Any]) -> Mapping[str, DailySeries]:
         return decode(Snapshot, _needed(stages, "snapshot"), "tape snapshot").daily.series
     except (EngineError, ValueError, TypeError) as error:
         raise BadInput("tape snapshot", str(error), "must be as this version writes it") from None
-
-
-def _run_name(stages: Mapping[str, Any]) -> str:
-    """What the taped run was called where it left its name: as the salt of a key's digest."""
-    after = stages.get("state_after")
-    key = after.get("key") if isinstance(after, dict) else None
-    return str(key.get("salt")) if isinstance(key, dict) else "replay"
 
 
 def _compared(chain: Sequence[tuple[str, Any]], retold: Retold) -> Iterator[Difference]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from runtime.adapters.files import TAPE_SUFFIX, FilePoolSource, FolderReportSink
 from runtime.adapters.witness import Teller, Witness
 from runtime.backup import Archive
 from runtime.config import RunMode, Settings
+from runtime.domain.api_key import digest
 from runtime.domain.market import DailySeries, Facts, Snapshot
 from runtime.domain.money import CASH, CORE
 from runtime.domain.pool import Rung
@@ -72,11 +74,15 @@ def wired(
     with ExitStack() as opened:
         real = settings.mode is not RunMode.PAPER
         world = _real(settings, clock or SystemClock(stop=stop), opened) if real else _paper(settings, write)
-        world = replace(world, stop=stop)
+        world = replace(world, stop=stop, key_digest=partial(digest, key=_key_of(settings)))
         if settings.mode is RunMode.DRY_RUN:
             world = _dry(world)
         opened.callback(world.store.close)
         yield Wired(settings, REGISTRY[settings.profile], Witness(world).world)
+
+
+def _key_of(settings: Settings) -> str:
+    return settings.binance_key.get_secret_value() if settings.binance_key is not None else ""
 
 
 def _paper(settings: Settings, write: Callable[[str], object]) -> World:
@@ -251,9 +257,9 @@ def tapes_in(place: Path) -> list[Path]:
     return found
 
 
-def retold(settings: Settings, words: Mapping[str, Any], series: Mapping[str, DailySeries], name: str) -> Teller:
+def retold(settings: Settings, words: Mapping[str, Any], series: Mapping[str, DailySeries]) -> Teller:
     """The world of a taped hour: it answers what the tape says, and nothing else is asked."""
-    return Teller(words, series, name, (_renderer(settings), explain))
+    return Teller(words, series, (_renderer(settings), explain))
 
 
 def _renderer(settings: Settings) -> Callable[[Report], str]:

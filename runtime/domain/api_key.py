@@ -58,10 +58,6 @@ class KeyRecord:
     rights: KeyRights
     told: tuple[str, ...] = ()
 
-    def is_of(self, key: str) -> bool:
-        """Whether the verdict is on this key."""
-        return digest(self.salt, key) == self.digest
-
     def fresh_on(self, today: date) -> bool:
         """Whether it is young enough to be trusted where today's verdict cannot be read."""
         return 0 <= (today - self.day).days <= TRUSTED_DAYS

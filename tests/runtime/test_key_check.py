@@ -10,7 +10,7 @@ import pytest
 
 from runtime.adapters.simulated.conditions import PAPER, Fault, KeyTerms
 from runtime.domain.alerts import Severity
-from runtime.domain.api_key import TRUSTED_DAYS
+from runtime.domain.api_key import TRUSTED_DAYS, digest
 from runtime.domain.report import CycleStatus, Report
 from runtime.domain.slots import DAY_MS, HOUR_MS
 from tests.support.worlds import DOWN, KEY, RIGHTS, SECRET, Scene, scene
@@ -112,7 +112,7 @@ class TestCost:
         account.next()
         record = account.state.key
         assert record is not None
-        assert record.is_of(KEY)
+        assert record.digest == digest(record.salt, KEY)
         everything = json.dumps([account.reports.reports, account.reports.tapes], default=str)
         everything += f"{account.state}{account.messenger.taken}"
         assert record.digest in everything

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from runtime.adapters.binance.client import Connection, Credentials, Hosts
@@ -30,6 +31,7 @@ from runtime.adapters.witness import Witness
 from runtime.config import Settings, parse_settings
 from runtime.cycle import run_cycle
 from runtime.domain.alerts import Alert
+from runtime.domain.api_key import digest
 from runtime.domain.control import Control
 from runtime.domain.ledger import Book
 from runtime.domain.money import ZERO
@@ -240,6 +242,7 @@ class Scene:
                 owner=f"run-{next(self.runs)}",
                 render=lambda report: render_text(report, Language.EN),
                 explain=explain,
+                key_digest=partial(digest, key=self.environment.get("BINANCE_API_KEY", "")),
             )
             yield Witness(self.wrap(world)).world
 

@@ -39,6 +39,7 @@ Words = Mapping[str, Any]
 Render = Callable[[Report], str]
 Explain = Callable[[Snapshot, StrategySettings], tuple[Facts, float | None]]
 Worded = tuple[Render, Explain]
+OWNER = "replay"
 AFTERWARDS = frozenset({"store.commit"})
 """What an hour still asks for once its tape is written."""
 
@@ -48,20 +49,21 @@ class Teller:
     the store: (as taped, as asked now).
     """
 
-    def __init__(self, words: Words, series: Mapping[str, DailySeries], owner: str, worded: Worded) -> None:
-        """`words` is the stage that a `Witness` left, `series` the candles of the taped snapshot, `owner` the name of
-        the run; `worded` renders the report and explains the indicators.
+    def __init__(self, words: Words, series: Mapping[str, DailySeries], worded: Worded) -> None:
+        """`words` is the stage that a `Witness` left, `series` the candles of the taped snapshot; `worded` renders the
+        report and explains the indicators.
         """
         self.strays: list[str] = []
         self.commits: list[tuple[object, object]] = []
         self.lines: Sequence[str] = ()
-        self._words, self._series, self.owner = words, series, owner
+        self._words, self._series = words, series
         self._answers: dict[str, deque[Words]] = {}
         try:
             for answer in words["answers"]:
                 self._answers.setdefault(answer["call"], deque()).append(answer)
             self._clock = _TapedClock(words["clock"])
             self._stops, self._stop = words["stops"], words["stop"]
+            self._keys = dict(words["keys"])
             self._facts = decode(Facts, words["facts"], "facts") if words["facts"] is not None else None
             self._rungs = [(Rung(rung), where) for rung, where in words["pools"]]
             self._suppressed = dict(words["suppressed"])
@@ -80,12 +82,13 @@ class Teller:
             reports=self,
             alerter=cast("Alerter", _Taken()),
             gather=_gathered,
-            owner=self.owner,
+            owner=OWNER,
             render=render,
             explain=explain,
             facts=self._facts,
             suppressed=self._suppressed,
             stop=self._stopped,
+            key_digest=lambda salt: self._keys.get(salt, ""),
             witnessed=lambda _: self._words,
         )
 
@@ -106,14 +109,14 @@ class Teller:
 
     def told(self, port: str, method: str, *arguments: object) -> object:
         """The next taped answer to this call."""
-        name = call_name(port, method, arguments, self.owner)
+        name = call_name(port, method, arguments, OWNER)
         left = self._answers.get(name)
         if not left:
             return self._beyond(name, port, method, arguments)
         answer = left.popleft()
         if "written" in answer:
             self.commits.append((answer["written"], written(cast("Changes", arguments[-1]))))
-        value = value_of(port.partition(" ")[0], method, answer, self.owner)
+        value = value_of(port.partition(" ")[0], method, answer, OWNER)
         if isinstance(value, EngineError):
             raise value
         if isinstance(value, DailyCache):

@@ -37,6 +37,7 @@ class Witness:
         self._calls: list[tuple[str, str, tuple[object, ...], object]] = []
         self._times: dict[str, list[int]] = {}
         self._stops: list[str] = []
+        self._keys: dict[str, str] = {}
         self._owner, self._facts = world.owner, world.facts
         self._suppressed = world.suppressed
         self.world = replace(
@@ -49,6 +50,7 @@ class Witness:
             alerter=cast("Alerter", self._watched("alerter", world.alerter)),
             gather=_named(world.gather),
             stop=self._stop(world.stop),
+            key_digest=self._key_digest(world.key_digest),
             witnessed=self.words,
         )
 
@@ -60,6 +62,7 @@ class Witness:
             "clock": {who: list(_steps(times)) for who, times in sorted(self._times.items())},
             "stops": next((n for n, why in enumerate(self._stops) if why), None),
             "stop": next((why for why in self._stops if why), ""),
+            "keys": dict(self._keys),
             "facts": encode(self._facts) if self._facts is not None else None,
             "suppressed": dict(self._suppressed),
             "pools": [[source.rung.value, source.where] for source in self.world.pools],
@@ -104,6 +107,13 @@ class Witness:
         def asked() -> str:
             self._stops.append(stop())
             return self._stops[-1]
+
+        return asked
+
+    def _key_digest(self, digest: Callable[[str], str]) -> Callable[[str], str]:
+        def asked(salt: str) -> str:
+            self._keys[salt] = digest(salt)
+            return self._keys[salt]
 
         return asked
 
