@@ -196,6 +196,16 @@ class TestLeaving:
         _, held = lots_after(entries)
         assert [(lot.quantity, lot.basis) for lot in held] == [(D(1), Basis.UNKNOWN)]
 
+    def test_bnb_that_was_gone_unexplained_is_not_paid_as_a_fee_once_more(self) -> None:
+        legs = [
+            flowed(MANUAL, at(3), asset, amount, late=2, drift=asset == "BNB", name=f"trade:ETHUSDT:9:{asset}")
+            for asset, amount in (("ETH", "1"), ("USDT", "-100"), ("BNB", "-0.1"))
+        ]
+        entries = [opened(at(0), USDT="500"), traded(at(1), "BNBUSDT", "1", "-400"), drifted(at(2), BNB="-0.1"), *legs]
+        parts, held = lots_after(entries)
+        assert [(p.way, p.lot.quantity) for p in parts] == [(Way.UNEXPLAINED, D("0.1"))]
+        assert [(lot.asset, lot.quantity) for lot in held] == [("BNB", D("0.9")), ("ETH", D(1))]
+
 
 @given(histories(), st.sampled_from(Method))
 def test_in_any_history_lots_and_what_left_close_with_the_ledger(entries: list[Entry], method: Method) -> None:

@@ -66,6 +66,12 @@ class TestOrder:
         equal = pile(Method.HIFO, lot(2, "1", "100"), lot(3, "1", "100"))
         assert [p.origin for p in equal.take(D(2))] == ["e2", "e3"]
 
+    @pytest.mark.parametrize("method", Method)
+    def test_a_lot_that_leaves_as_a_whole_takes_its_cost_to_the_last_digit(self, method: Method) -> None:
+        """Costs are longer than they are shared out: a fee in BNB is a product of two amounts with 8 decimals each."""
+        (part,) = pile(method, lot(1, "3", "100.1234567890123456")).take(D(3))
+        assert part.cost == D("100.1234567890123456")
+
 
 class TestAdopted:
     @pytest.mark.parametrize("method", Method)

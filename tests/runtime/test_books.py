@@ -24,10 +24,12 @@ from runtime.domain.lots import Method
 from runtime.domain.money import parse_decimal
 from runtime.errors import Abort, BadInput, EngineError, StateUnreadable
 from runtime.ports import Changes, Store
+from runtime.results import profits
 from tests.domain.test_beancount_text import balances_of
 from tests.domain.test_tax_formats import COLUMNS, sums
 from tests.support.bookkeeping import amounts, at, interest, opened, rows, summed, together, traded
 from tests.support.emulator import firestore_account, firestore_emulator  # noqa: F401 - a fixture, asked for by name
+from tests.support.operators import lose_state, start
 from tests.support.restless_books import held_by_the_exchange, random_account
 from tests.support.stores import take
 from tests.support.worlds import Scene, scene
@@ -118,6 +120,34 @@ class TestEqualsTheExchange:
         second = exported(busy.store, first=date(2026, 3, 16))[0]
         assert first.after == second.before
         assert second.after == held_by_the_exchange(busy)
+
+
+def test_books_outlive_a_state_that_was_lost_and_rebuilt() -> None:
+    """As on Firestore, where the ledger and the hours are documents of their own: the difference is one event."""
+    with random_account(5, 30) as s:
+        before = s.store
+        (old,) = profits(before, ["all"], None, Method.FIFO)
+        lose_state(s)
+        start(s, "rebuild")
+        for day in before.ledger_days():
+            s.store.commit(take(s.store, "copy"), Changes(s.state, entries=tuple(before.entries(day)), release=True))
+        for hour in before.cycles(99):
+            s.store.commit(take(s.store, "copy"), Changes(s.state, cycle=hour, release=True))
+        s.next()
+        s.next()
+        assert s.differences() == {}
+        for form in ("generic", "cointracking"):
+            told, text = exported(s.store, form=form)
+            assert sums(form, rows(text)) == held_by_the_exchange(s) == told.after
+        directives, errors, _ = loader.load_string(exported(s.store, form="beancount")[1])
+        assert errors == []
+        assert directives
+        (new,) = profits(s.store, ["all"], None, Method.FIFO)
+        assert (old.result.restarts, new.result.restarts) == (0, 1)
+        assert old.result.time_weighted is not None
+        assert new.result.time_weighted is not None
+        assert abs(old.result.time_weighted - new.result.time_weighted) < 0.05
+        assert new.result.start == old.result.start
 
 
 @pytest.mark.emulator

@@ -57,6 +57,7 @@ def test_profit_is_what_equity_changed_by_less_what_came_in(lived: tuple[Scene, 
     assert found.result.time_weighted is not None
     assert abs(float(s.state.performance.index) - 1 - found.result.time_weighted) < 1e-9
     assert found.unvalued == frozenset()
+    assert found.result.restarts == 0
     assert found.earned.trades == sum(len(r[1]["orders"]) for r in s.reports.reports)
 
 
