@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
 
 import pytest
 
 from main import main
 from runtime.__main__ import COMMANDS
 from runtime.__main__ import main as operate
+from runtime.adapters.firestore import Connection
 from tests.support.echoes import ECHOES, TELEGRAMS
+from tests.support.emulator import firestore_emulator  # noqa: F401 - a fixture, asked for by name
 from tests.support.engine import Engine
-from tests.support.planted import API_KEY, API_SECRET, BOT_TOKEN, CHAT, files, leaks
+from tests.support.planted import API_KEY, API_SECRET, BOT_TOKEN, CHAT, files, leaks, opened
 from tests.support.sources import ROOT
 from tests.support.theatre import AROUND, Theatre, environment, printed, theatre
 from tests.support.worlds import ACCOUNT, CLOCK, ORDER, POSITIONS
@@ -82,6 +86,40 @@ def test_a_chat_that_answers_with_the_token_changes_nothing(
     stage.next_hour()
     assert stage.hour() == 0
     assert stage.leaks(printed(capfd, caplog)) == []
+
+
+@pytest.mark.emulator
+def test_the_documents_of_firestore_hold_no_secret(
+    stage: Theatre,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    firestore_emulator: str,  # noqa: F811 - the fixture
+) -> None:
+    project = f"t-{token_hex(8)}"
+    stage.environment |= {"ENGINE_STORE": "firestore", "GOOGLE_CLOUD_PROJECT": project}
+    stage.environment["ENGINE_FIRESTORE_EMULATOR"] = firestore_emulator
+    stage.strike(ORDER, ECHOES["403 key across the cut"])
+    assert stage.hour() == 4
+    stage.strike(ORDER, ECHOES["200 object"])
+    stage.next_hour()
+    assert stage.hour() in ENDED
+    connection = Connection(project, emulator_host=firestore_emulator)
+    documents = dict(documents_of(connection.client.collections()))
+    connection.close()
+    assert "strategy/MULTI_ASSET_STATE" in documents
+    assert len(documents) > 5
+    assert leaks(documents, stage.signatures()) == []
+    assert stage.leaks(printed(capfd, caplog)) == []
+
+
+def documents_of(collections: Iterable[Any]) -> Iterator[tuple[str, bytes]]:
+    """Every document below, with its packed values unpacked."""
+    for collection in collections:
+        for reference in collection.list_documents():
+            found = reference.get().to_dict() or {}
+            packed = [piece for value in found.values() if isinstance(value, bytes) for piece in opened(value)]
+            yield reference.path, repr(found).encode() + b"\n".join(packed)
+            yield from documents_of(reference.collections())
 
 
 DEFINITE = ("401", "403 page", "403 key across the cut", "400 signature alone", "451", "200 text", "200 object")
