@@ -32,6 +32,8 @@ POOL_BYTES_MAX = 1_048_576
 TAPE_SUFFIX = ".jsonl.gz"
 TAPE_BYTES_MAX = 268_435_456
 NUMBERS_MAX = 1000
+PRIVATE = 0o600
+"""The mode of what is written: it names balances and orders, which are nobody else's business on a shared machine."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -190,7 +192,7 @@ def _write_new(folder: Path, stem: str, contents: Mapping[str, bytes]) -> bool:
     """Write all of `contents` under `stem`, or nothing and False if any of the names is taken or reserved."""
     reserved = folder / f".{stem}.tmp"
     try:
-        opened = os.open(reserved, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        opened = os.open(reserved, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
     except FileExistsError:
         return False
     try:
@@ -209,7 +211,8 @@ def _write_new(folder: Path, stem: str, contents: Mapping[str, bytes]) -> bool:
 
 def _place(temporary: Path, target: Path, data: bytes) -> None:
     try:
-        with temporary.open("wb") as file:
+        made = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE)
+        with os.fdopen(made, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

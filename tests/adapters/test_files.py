@@ -298,6 +298,14 @@ def test_half_a_character_does_not_lose_a_report() -> None:
 LINES = ['{"a":1}', "", '{"text":"\u2028 币 \x85 \\n"}', "last"]
 
 
+def test_reports_and_tapes_are_for_their_owner_only(tmp_path: Path) -> None:
+    sink = FolderReportSink(tmp_path)
+    sink.write_report(SLOT, {"slot": SLOT}, "a report")
+    sink.write_tape(SLOT, ["{}"])
+    modes = {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
+    assert modes == {0o600}
+
+
 def test_a_tape_reads_back_line_by_line(tmp_path: Path) -> None:
     where = FolderReportSink(tmp_path).write_tape(SLOT, LINES)
     assert where == str(tmp_path / "tapes" / "2026-11-21T09Z.jsonl.gz")
