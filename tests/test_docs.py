@@ -27,7 +27,8 @@ from tests.support.sources import ROOT
 
 DOCS = ROOT / "docs"
 RUNBOOK = DOCS / "runbook"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+TOP = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
+PAGES = [*TOP, *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "ops").rglob("*.md"))]
 NOT_AN_ALERT = {"README", "exit-codes", "control"}
 SAMPLE = 3
 LISTS = {"P": 92, "R": 20, "X": 52}

@@ -71,10 +71,17 @@ def federated(origin: str, folder: Path) -> dict[str, Any]:
 
 
 FILES = (service_account, federated)
+
+
+def token(seen: Seen) -> str:
+    """The token that was handed in: the longest of the fields."""
+    return max(seen.form.values(), key=len)
+
+
 TOKENS: dict[str, Callable[[Seen], Answer]] = {
     **{kind: ECHOES[kind] for kind in ("403 page", "403 in base64", "200 text", "200 object", "451", "reset", "302")},
-    "400 of Google": lambda seen: Reply(400, {"error": "invalid_grant", "error_description": heard(seen)}),
-    "401 of Google": lambda seen: Reply(401, {"error": heard(seen)}),
+    "400 of Google": lambda seen: Reply(400, {"error": "invalid_grant", "error_description": token(seen)}),
+    "401 of Google": lambda seen: Reply(401, {"error": f"{token(seen)[-250:]} {heard(seen)}"}),
 }
 
 

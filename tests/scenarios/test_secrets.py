@@ -148,6 +148,9 @@ ARGUMENTS = {
     "control": ("halt", "--why", "a test"),
     "orders": ("--settle", "bp-1", "--why", "a test"),
     "drift": ("--accept", "BTC"),
+    "backup": ("--cache", "FOLDER/copy.jsonl.gz"),
+    "restore": ("FOLDER/copy.jsonl.gz",),
+    "move": ("--to", "sqlite:FOLDER/other"),
 }
 
 
@@ -166,7 +169,7 @@ def test_an_operators_command_answers_without_a_secret(
     for name, value in stage.environment.items():
         monkeypatch.setenv(name, value)
     with suppress(SystemExit):  # a command that wants more arguments says so
-        operate([command, *ARGUMENTS.get(command, ())])
+        operate([command, *(word.replace("FOLDER", str(stage.folder)) for word in ARGUMENTS.get(command, ()))])
     said = printed(capfd, caplog)
     assert any(said.values())
     assert leaks({**said, **files(stage.folder), **stage.told()}, stage.signatures()) == []
