@@ -2,9 +2,9 @@
 
     python -m tests.support.download_kills FOLDER
 
-A real process is killed by a real SIGKILL: a fork of this one, at the n-th opening, renaming, cutting or removing of a
-file below its folder. Then a second run goes on to the end. Prints a line for each n: the digest of what stands in the
-folder then, or why it does not. Ends when a first run was no longer killed.
+A real process is killed by a real SIGKILL: a fork of this one, before its n-th call that opens, writes, renames or
+removes a file or flushes it to the disk. Then a second run goes on to the end. Prints a line for each n: the digest of what stands in the
+folder then. Ends when a first run was no longer killed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import sys
 from hashlib import sha256
 from pathlib import Path
+from types import FrameType
 
 from runtime.adapters.candles import CandleArchive
 from runtime.adapters.clock import SimulatedClock
@@ -22,8 +23,8 @@ from runtime.domain.slots import HOUR_MS
 from runtime.download import Download
 from tests.support.klines_listed import T0, ListedKlines, Listing
 
-WATCHED = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.truncate"})
-SYMBOLS = ("BTCUSDT", "ETHUSDT")
+CALLS = frozenset({"open", "write", "truncate"})  # of files, which have no module
+SYSTEM_CALLS = frozenset({"fsync", "replace", "unlink", "mkdir"})  # of the module posix
 NOW_MS = T0 + 100 * HOUR_MS
 
 
@@ -37,7 +38,7 @@ def source() -> ListedKlines:
 
 def download(folder: Path, start_ms: int, end_ms: int) -> None:
     """One run."""
-    wanted = {KlineFile("1h", symbol): Span(start_ms, end_ms) for symbol in SYMBOLS}
+    wanted = {KlineFile("1h", "BTCUSDT"): Span(start_ms, end_ms)}
     Download(source(), CandleArchive(folder), SimulatedClock(NOW_MS)).run(wanted)
 
 
@@ -60,13 +61,14 @@ def killed_at(number: int, folder: Path) -> bool:
         return os.WIFSIGNALED(os.waitpid(child, 0)[1])
     left = [number]
 
-    def watch(event: str, arguments: tuple[object, ...]) -> None:
-        if event in WATCHED and str(arguments[0]).startswith(str(folder)):
+    def watch(_: FrameType, event: str, called: object) -> None:
+        name, module = getattr(called, "__name__", ""), getattr(called, "__module__", None)
+        if event == "c_call" and (name in CALLS or (name in SYSTEM_CALLS and module == "posix")):
             left[0] -= 1
             if not left[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(watch)
+    sys.setprofile(watch)
     runs(folder)
     os._exit(0)
 

@@ -122,11 +122,11 @@ def _whole(opened: int, closed: int, step_ms: int) -> bool:
 def _timely(times: array[int], step_ms: int) -> bool:
     if not times:
         return True
+    if times[0] < TIME_MIN_MS or times[-1] >= TIME_MAX_MS or times[0] % step_ms:
+        return False
     if times == array("q", range(times[0], times[-1] + 1, step_ms)):
-        grid = times[0] % step_ms == 0
-    else:
-        grid = all(map(lt, times, islice(times, 1, None))) and not any(time % step_ms for time in times)
-    return grid and times[0] >= TIME_MIN_MS and times[-1] < TIME_MAX_MS
+        return True
+    return all(map(lt, times, islice(times, 1, None))) and not any(time % step_ms for time in times)
 
 
 def _sound(opens: array[float], highs: array[float], lows: array[float], closes: array[float]) -> bool:

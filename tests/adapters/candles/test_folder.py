@@ -89,7 +89,7 @@ def test_the_fingerprint_follows_content_symbol_and_interval_and_nothing_else(tm
     known = fingerprint("first", BTCUSDT=rows(), ETHUSDT=other, SOLUSDT=rows())
     assert known == fingerprint("second", BTCUSDT=rows(), ETHUSDT=other, SOLUSDT=rows())
     assert known != fingerprint("third", BTCUSDT=rows(), ETHUSDT=rows(), SOLUSDT=other)
-    assert known != fingerprint("fourth", BTCUSDT=rows(), ETHUSDT=other)
+    assert fingerprint("fourth", BTCUSDT=rows(), ETHUSDT=other) != fingerprint("fifth", BTCUSDT=rows(), SOLUSDT=other)
 
 
 def test_gzip_files_that_were_joined_are_read_to_the_end(tmp_path: Path) -> None:
@@ -192,6 +192,10 @@ ROW = "1h/BTCUSDT.csv.gz row 12"
         (changed(10, 7, "x"), f"{ROW} trades: 'x' – must be a number such as 0.0123"),
         (changed(10, 7, "-3"), f"{ROW} trades: '-3' – must be finite and not negative"),
         (changed(10, 0, "160949520000"), f"{ROW} open_time_ms: '160949520000' – must be 13 digits, epoch milliseconds"),
+        (
+            changed(119, 0, "9123456789012345678"),
+            "1h/BTCUSDT.csv.gz row 121 open_time_ms: '9123456789012345678' – must be 13 digits, epoch milliseconds",
+        ),
         (changed(10, 0, ""), f"{ROW} open_time_ms: '' – must be 13 digits, epoch milliseconds"),
         (
             changed(10, 0, "1609495200001"),

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.adapters.candles import read_candles
@@ -31,6 +31,7 @@ BODIES = {
     OWN: text(rows(0, 12), None),
     PUBLIC: text([*public_rows(0, 6), *public_rows(6, 12, unit=1000)], None),
 }
+ODD = '.,-+eE\n\r "x_' + string.punctuation
 EXPONENTS = text([line.replace(".25,", "e-3,") for line in rows(0, 12)], None)
 
 
@@ -86,31 +87,44 @@ def fast(columns: CandleColumns) -> list[tuple[object, ...]]:
 def mutated(draw: st.DrawFn, body: bytes) -> bytes:
     """A file's rows with a few bytes or lines changed, dropped, doubled, swapped or cut."""
     for _ in range(draw(st.integers(1, 3))):
-        lines = body.splitlines(keepends=True)
-        at = draw(st.integers(0, max(0, len(body) - 1)))
-        line, other = draw(st.integers(0, max(0, len(lines) - 1))), draw(st.integers(0, max(0, len(lines) - 1)))
-        letter = draw(st.sampled_from(list('0123456789.,-+eE\n\r "x_' + string.punctuation))).encode()
-        kind = draw(st.sampled_from(["byte", "insert", "delete", "cut", "drop", "double", "swap"]))
-        if kind == "byte":
-            body = body[:at] + letter + body[at + 1 :]
-        elif kind == "insert":
-            body = body[:at] + letter + body[at:]
-        elif kind == "delete":
-            body = body[:at] + body[at + 1 :]
-        elif kind == "cut":
-            body = body[:at]
-        elif lines:
-            if kind == "drop":
-                lines.pop(line)
-            elif kind == "double":
-                lines.insert(other, lines[line])
-            else:
-                lines[line], lines[other] = lines[other], lines[line]
-            body = b"".join(lines)
+        body = draw(st.one_of(bytes_changed(body), lines_changed(body)))
     return body
 
 
+@st.composite
+def bytes_changed(draw: st.DrawFn, body: bytes) -> bytes:
+    at = draw(st.integers(0, max(0, len(body) - 1)))
+    letter = draw(st.one_of(st.sampled_from("0123456789"), st.sampled_from(ODD))).encode()
+    changed = {
+        "byte": body[:at] + letter + body[at + 1 :],
+        "insert": body[:at] + letter + body[at:],
+        "delete": body[:at] + body[at + 1 :],
+        "cut": body[:at],
+    }
+    return changed[draw(st.sampled_from(sorted(changed)))]
+
+
+@st.composite
+def lines_changed(draw: st.DrawFn, body: bytes) -> bytes:
+    lines = body.splitlines(keepends=True)
+    if not lines:
+        return body
+    line, other = (draw(st.integers(0, len(lines) - 1)) for _ in range(2))
+    kind = draw(st.sampled_from(["drop", "double", "swap", "slip"]))
+    if kind == "drop":
+        lines.pop(line)
+    elif kind == "double":
+        lines.insert(other, lines[line])
+    elif kind == "swap":
+        lines[line], lines[other] = lines[other], lines[line]
+    elif lines[line].endswith(b"\n"):  # a row ends a cell early, and the next one begins with it
+        *cells, last = lines[line][:-1].split(b",")
+        lines[line] = b",".join(cells) + b"\n" + last + b","
+    return b"".join(lines)
+
+
 @pytest.mark.parametrize(("shape", "body"), [*BODIES.items(), (OWN, EXPONENTS)], ids=["own", "public", "exponents"])
+@settings(max_examples=400)
 @given(data=st.data())
 def test_a_changed_text_is_read_as_what_it_says_or_refused_with_a_named_row(
     shape: Shape, body: bytes, data: st.DataObject
@@ -124,6 +138,20 @@ def test_a_changed_text_is_read_as_what_it_says_or_refused_with_a_named_row(
     faults = row_faults("FILE", changed, shape, HOUR_MS)
     assert all(fault.startswith("FILE row ") or fault.endswith("more such rows") for fault in faults), faults
     assert expected is None, f"{changed!r} was refused though it keeps every rule: {faults}"
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "old", "new"),
+    [(3, 6, b"1609473599999", b"1609473599998"), (3, 0, b"1609470000000", b"1609470000001"), (8, 0, b"000,", b"001,")],
+    ids=["close-time", "off-the-grid", "off-by-a-microsecond"],
+)
+def test_a_row_of_another_time_is_refused_in_the_public_shape(row: int, column: int, old: bytes, new: bytes) -> None:
+    lines = BODIES[PUBLIC].splitlines(keepends=True)
+    assert old in lines[row]
+    lines[row] = lines[row].replace(old, new, 1)
+    assert parse(b"".join(lines), PUBLIC, "AUSDT", HOUR_MS) is None
+    (fault,) = row_faults("FILE", b"".join(lines), PUBLIC, HOUR_MS)
+    assert fault.startswith(f"FILE row {row + 1} {PUBLIC.names[column]}: ")
 
 
 @given(data=st.data())
