@@ -3,8 +3,8 @@
     python -m tests.support.download_kills FOLDER
 
 A real process is killed by a real SIGKILL: a fork of this one, before its n-th call that opens, writes, renames or
-removes a file or flushes it to the disk. Then a second run goes on to the end. Prints a line for each n: the digest of what stands in the
-folder then. Ends when a first run was no longer killed.
+removes a file or flushes it to the disk. Then a second run goes on to the end. Prints a line for each n: the digest of
+what stands in the folder then. Ends when a first run was no longer killed.
 """
 
 from __future__ import annotations

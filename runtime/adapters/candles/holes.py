@@ -128,7 +128,7 @@ def check_days(days: Loaded, hours: Loaded, query: CandleQuery, found: Findings)
         found.problem(days.row(len(days.columns) - 1), f"ends {minute_text(days.end_ms)}", fix)
     for hole in holes(days.columns):
         if hole.from_ms < query.end_ms and days.columns.opens_ms[hole.after] > _read_from(query):
-            text = f"{hole.count} days missing before it, from {minute_text(hole.from_ms)}"
+            text = f"{hole.count} d missing before it, from {minute_text(hole.from_ms)}"
             found.problem(days.row(hole.after), text, f"days must follow each other: {remove}")
     _check_agreement(days, hours, found)
 
@@ -151,8 +151,8 @@ def closed_note(hours: CandleColumns, query: CandleQuery, found: Findings) -> No
         count = sum(hole.count for hole in inside)
         longest = max(inside, key=lambda hole: hole.count)
         found.note(
-            f"{hours.symbol} has no candle in {count} hours of the range ({len(inside)} times, the longest "
-            f"{longest.count} h from {minute_text(longest.from_ms)}): the exchange counts as closed"
+            f"{hours.symbol} lacks {count} h of the range (holes: {len(inside)}, the longest {longest.count} h from "
+            f"{minute_text(longest.from_ms)}): the exchange counts as closed"
         )
 
 

@@ -360,7 +360,7 @@ def test_an_outage_is_history_and_a_long_hole_is_not(tmp_path: Path) -> None:
     put(tmp_path, "1h/BTCUSDT.csv", [*rows(0, 10), *rows(12, 20), *rows(21)])
     assert notes(tmp_path) == (
         (
-            "BTCUSDT has no candle in 3 hours of the range (2 times, the longest 2 h from 2021-01-01 10:00 UTC): "
+            "BTCUSDT lacks 3 h of the range (holes: 2, the longest 2 h from 2021-01-01 10:00 UTC): "
             "the exchange counts as closed"
         ),
     )
@@ -390,7 +390,7 @@ def test_a_hole_that_no_part_of_the_run_looks_at_is_no_problem(tmp_path: Path) -
     [
         (day_rows(1), "row 2: 'begins 2021-01-02 00:00 UTC' – must reach back to 2021-01-01 00:00 UTC, as the hours"),
         (day_rows(0, 4), "row 5: 'ends 2021-01-05 00:00 UTC' – must reach 2021-01-06 00:00 UTC, as the hours do"),
-        ([*day_rows(0, 2), *day_rows(3)], "row 4: '1 days missing before it, from 2021-01-03 00:00 UTC' – days must"),
+        ([*day_rows(0, 2), *day_rows(3)], "row 4: '1 d missing before it, from 2021-01-03 00:00 UTC' – days must"),
         ([day_rows()[0], day_rows()[1].replace("148.5", "148.4"), *day_rows(2)],
          "row 3 close: 148.4 – the last hour of that day closes at 148.5 in 1h/BTCUSDT.csv; take both from"),
     ],
@@ -417,4 +417,4 @@ def test_the_real_candles_are_read_as_they_are() -> None:
         texts = columns.exact_open.texts(0, len(columns))
         assert list(map(float, texts)) == [row.open for row in kept]
     assert [note.split(" ")[0] for note in candles.notes] == ["SHIBUSDT", "BTCUSDT"]
-    assert "14 hours of the range (7 times, the longest 4 h" in candles.notes[1]
+    assert "lacks 14 h of the range (holes: 7, the longest 4 h" in candles.notes[1]
