@@ -33,6 +33,7 @@ from runtime.history_command import (
 )
 from runtime.replay import replay_tape
 from runtime.wiring import FIXTURE_FOLDER, retold, strategy_of, tape_lines, tapes_in, wired_fixture
+from runtime.wiring_pages import pages_of
 from runtime.wiring_past import load_history, run_folder, simulate, wired_download
 
 OUTCOMES = ("identical", "different", "not replayed")
@@ -126,6 +127,11 @@ def _history(given: argparse.Namespace) -> int:
         sys.stderr.write(f"interrupted at {stopped}; the same command goes on from there ({place.folder})\n")
         return 1
     path = place.finish(canonical(track))
+    try:
+        for name, data in pages_of(track, history.candles.daily):
+            place.keep(name, data)
+    except Unavailable as error:
+        sys.stderr.write(f"{error}\n")
     print_line(summary_of(track) | {"track": str(path)}) if given.json else say(shown(track, path))
     return 0
 

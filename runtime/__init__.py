@@ -16,6 +16,7 @@ The hour
 Around the hour
     config       the settings, parsed once; the only reader of the environment
     wiring       mode -> adapters; the only importer of adapters and strategies
+    wiring_pages  what a finished run leaves for people: page, figures, picture
     wiring_past  the same for a history: candles and a plan become an account in the past
     wiring_stores  an account's documents alone, for commands that ask the exchange for nothing
     backtest     run_cycle over simulated hours; the only loop over time
@@ -25,9 +26,6 @@ Around the hour
     command      the command line of an hour, and its exit line
     job_summary  --summary: the hour on the page of its GitHub job
     doctor       --validate-only: prove that an hour could run
-    checkup      independent checks side by side, each within its time
-    checks       what the doctor looks at here: sign-in, store, pool, messenger
-    checks_exchange  what he looks at there: the key, the account, orders that are only tested
     replay       run a taped hour again, and show what differs
     operations   what an operator does between hours: init, adopt, control, orders
     backup       an account's documents into a file, back, and from one store to the other

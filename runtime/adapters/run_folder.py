@@ -2,6 +2,7 @@
 
     checkpoint.json.gz    the run as it stood; removed when the track is written
     track.json            the whole run, as `domain.track` words it
+    report.html, .json    what people and programs read of it; equity.png for a chat
 
 Each file is written beside its name and renamed, so what stands there is whole.
 """
@@ -44,6 +45,10 @@ class RunFolder:
         path = self._write(TRACK, (text + "\n").encode())
         (self.folder / CHECKPOINT).unlink(missing_ok=True)
         return path
+
+    def keep(self, name: str, data: bytes) -> Path:
+        """Write a page or picture of the run beside its track."""
+        return self._write(name, data)
 
     def _write(self, name: str, data: bytes) -> Path:
         path, beside = self.folder / name, self.folder / f".{name}.{os.getpid()}"
