@@ -192,13 +192,11 @@ def test_a_paper_hour_among_secrets_shows_none(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("kind", ["401", "403 page", "200 with odd headers"])
-def test_a_live_process_shows_no_secret_of_an_answer(stage: Theatre, tmp_path: Path, kind: str) -> None:
+def test_a_live_process_and_its_summary_show_no_secret_of_an_answer(stage: Theatre, tmp_path: Path, kind: str) -> None:
     stage.strike(ACCOUNT, ECHOES[kind])
-    stage.exchange.venue.conditions = (
-        stage.exchange.venue.conditions
-    )  # its clock is another: the hour ends early anyway
-    run = Engine(tmp_path)(**stage.environment)
+    run = Engine(tmp_path)("--summary", str(tmp_path / "summary.md"), "--summary-figures", **stage.environment)
     assert run.code == 3
+    assert (tmp_path / "summary.md").read_text()
     assert stage.leaks({"stdout": run.out, "stderr": run.err}) == []
 
 
