@@ -36,8 +36,8 @@ RUNS = [
 ]
 
 
-def test_there_are_these_three_workflows() -> None:
-    assert NAMES == ["ci.yml", "main.yml", "watchdog.yml"]
+def test_there_are_these_four_workflows() -> None:
+    assert NAMES == ["backup.yml", "ci.yml", "main.yml", "watchdog.yml"]
 
 
 def test_the_hour_starts_by_dispatch_only() -> None:
@@ -72,7 +72,7 @@ def test_no_hour_is_cancelled_by_another() -> None:
     assert "concurrency" not in document
 
 
-PER_ACCOUNT = [("main.yml", "hour"), ("main.yml", "tell"), ("watchdog.yml", "look")]
+PER_ACCOUNT = [("main.yml", "hour"), ("main.yml", "tell"), ("watchdog.yml", "look"), ("backup.yml", "backup")]
 
 
 @pytest.mark.parametrize(("name", "job"), PER_ACCOUNT)
@@ -155,7 +155,8 @@ def test_no_expression_stands_inside_a_script(script: str) -> None:
 def test_a_secret_is_given_to_the_step_that_needs_it_and_no_other(name: str) -> None:
     document = load(name)
     holders = [place for place, step in steps(document) if "secrets." in str(step)]
-    assert set(holders) <= {"hour/Run the engine", "tell/Tell the operator", "look/Tell the operator"}
+    tells = {f"{job}/Tell the operator" for job in ("tell", "look", "backup")}
+    assert set(holders) <= {"hour/Run the engine", *tells}
     assert "secrets." not in str(document.get("env", {}))
     assert not [job for job in document["jobs"].values() if "secrets." in str(job.get("env", {}))]
 
@@ -173,13 +174,22 @@ def test_every_setting_of_the_engine_reaches_it() -> None:
         assert given[name] in {fixed.get(name), f"${{{{ vars.{name} }}}}", f"${{{{ secrets.{name} }}}}"}
 
 
-def test_the_watchdog_is_given_no_key_of_the_exchange() -> None:
-    assert "BINANCE" not in str(load("watchdog.yml"))
+@pytest.mark.parametrize("name", ["watchdog.yml", "backup.yml"])
+def test_what_needs_the_store_only_is_given_no_key_of_the_exchange(name: str) -> None:
+    assert "BINANCE" not in str(load(name))
+
+
+def test_every_day_has_a_backup_that_is_kept_for_30_days_and_can_be_made_by_hand() -> None:
+    document = load("backup.yml")
+    assert document["on"] == {"schedule": [{"cron": "47 1 * * *"}], "workflow_dispatch": None}
+    (kept,) = [step["with"] for _, step in steps(document) if "upload-artifact" in step.get("uses", "")]
+    assert (kept["retention-days"], kept["if-no-files-found"]) == (30, "error")
+    assert {job["runs-on"] for job in document["jobs"].values()} == {"ubuntu-latest"}
 
 
 def test_installs_are_checked_against_the_locks_hashes() -> None:
     installs = [step["run"] for name in NAMES for _, step in steps(load(name)) if "pip install" in step.get("run", "")]
-    assert len(installs) == 2
+    assert len(installs) == 3
     for script in installs:
         assert "--require-hashes" in script
         assert "--no-deps" in script
@@ -226,5 +236,5 @@ def test_the_workflow_linters_would_find_something(command: tuple[str, ...], tmp
 
 
 def test_scripts_run_in_bash_that_stops_at_the_first_error() -> None:
-    for name in ("main.yml", "watchdog.yml"):
+    for name in ("backup.yml", "main.yml", "watchdog.yml"):
         assert load(name)["defaults"] == {"run": {"shell": "bash"}}

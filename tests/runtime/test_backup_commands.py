@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -191,6 +192,25 @@ def test_no_secret_of_the_settings_is_in_a_backup(paper: Desk) -> None:
         assert (code, "holds a secret" in refused["error"]) == (3, True)
         assert secret not in refused["error"]
     assert not (paper.folder / "never.gz").exists()
+
+
+def test_the_drill_on_the_page_is_what_its_commands_say(tmp_path: Path) -> None:
+    """Every command of the runbook's drill, in order, and the last line of each."""
+    page = (ROOT / "docs" / "runbook" / "restore-drill.md").read_text(encoding="utf-8")
+    block = re.search(r"```text\n(.+?)```", page, re.DOTALL)
+    assert block is not None
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TZ": "UTC"}
+    said = []
+    for line in block[1].splitlines():
+        if not line.startswith("$ "):
+            continue
+        command = line[2:].replace(".venv/bin/python", sys.executable).replace("main.py", str(ROOT / "main.py"))
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        last = done.stdout.splitlines()[-1:]
+        said += [line, *(re.sub(r"[0-9a-f]{64}", "...", text) for text in last)]
+    assert said == block[1].splitlines()
 
 
 # A restore whose machine dies at the n-th write to the store.
