@@ -135,6 +135,36 @@ def fetch(folder: Path, listing: Listing, wanted: dict[KlineFile, Span], rows_ma
     return source
 
 
+spans = st.tuples(st.integers(-60, 60), st.integers(1, 50)).map(
+    lambda pair: Span(T0 + pair[0] * HOUR_MS, T0 + (pair[0] + pair[1]) * HOUR_MS)
+)
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+def test_the_table_that_stands_in_for_the_exchange_answers_as_the_real_client_does(data: st.DataObject) -> None:
+    """Both are sources of the same candles: any span gives the same page."""
+    closed = {T0 + at * HOUR_MS for at in data.draw(st.sets(st.integers(-20, 40), max_size=20))}
+    listing = Listing(T0 + 30 * HOUR_MS, {"BTCUSDT": T0 - 15 * HOUR_MS}, closed=closed)
+    with served(listing) as source:
+        for _ in range(5):
+            span = data.draw(spans)
+            mine, real = ListedKlines(listing).page(BTC, span), source.page(BTC, span)
+            assert mine.rows == real.rows
+        with pytest.raises(Rejected, match="-1121"):
+            source.page(ETH, QUARTER)
+
+
+@contextmanager
+def served(listing: Listing) -> Iterator[BinanceKlines]:
+    """The real client before a scripted server."""
+    with HttpStub() as stub:
+        serve(stub, listing)
+        connection = Connection(SimulatedClock(NOW_MS), hosts=Hosts(market=stub.origin))
+        yield BinanceKlines(connection)
+        connection.session.close_connection()
+
+
 def test_only_candles_that_closed_a_while_ago_are_kept_and_the_rest_comes_with_the_next_run(tmp_path: Path) -> None:
     wanted = {BTC: Span(T0, T0 + 10 * HOUR_MS), BTC_DAYS: Span(T0 - DAY_MS, T0 + 9 * DAY_MS)}
     for now_ms, hours in ((T0 + 3 * HOUR_MS + 4 * MINUTE_MS, 2), (T0 + 3 * HOUR_MS + 5 * MINUTE_MS, 3)):
@@ -155,11 +185,6 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
     asked = fetch(tmp_path, listing, {BTC: longer}).asked
     assert [span.length_ms // HOUR_MS for _, span in asked] == [50, 70]
     assert kept(tmp_path, BTC) == listing.lines(BTC, longer)
-
-
-spans = st.tuples(st.integers(-60, 60), st.integers(1, 50)).map(
-    lambda pair: Span(T0 + pair[0] * HOUR_MS, T0 + (pair[0] + pair[1]) * HOUR_MS)
-)
 
 
 @settings(max_examples=40)

@@ -16,7 +16,7 @@ from pathlib import Path
 from runtime.adapters.candles.cache import ColumnCache
 from runtime.adapters.candles.faults import header_fault, row_faults
 from runtime.adapters.candles.findings import Findings
-from runtime.adapters.candles.holes import Loaded, check_days, check_hours, check_interval, closed_note
+from runtime.adapters.candles.holes import Loaded, check_days, check_hours, check_interval, hole_notes
 from runtime.adapters.candles.layout import BITCOIN, STEPS, find_files
 from runtime.adapters.candles.manifest import Files, read_manifest
 from runtime.adapters.candles.rows import OWN, parse, shape_of
@@ -181,7 +181,7 @@ def _cut(
     """What a run may see of the files: from the warm-up on, what has closed at the end."""
     from_ms = query.start_ms - query.warmup_days * DAY_MS
     from_ms -= from_ms % DAY_MS
-    closed_note(hours[BITCOIN].columns, query, reader.found)
+    hole_notes({symbol: file.columns for symbol, file in hours.items()}, BITCOIN, query, reader.found)
     hourly = {symbol: _between(file.columns, from_ms, query.end_ms) for symbol, file in hours.items()}
     daily = {
         symbol: _between(days[symbol].columns, from_ms, query.end_ms) if symbol in days else daily_from_hourly(columns)

@@ -11,6 +11,7 @@ their evenness: several equal steps in a row are another interval, not an outage
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -144,16 +145,29 @@ def _check_agreement(days: Loaded, hours: Loaded, found: Findings) -> None:
             return
 
 
-def closed_note(hours: CandleColumns, query: CandleQuery, found: Findings) -> None:
-    """A note on how often the exchange was closed in the range, by bitcoin's candles."""
-    inside = [hole for hole in holes(hours) if query.start_ms <= hole.from_ms < query.end_ms]
-    if inside:
-        count = sum(hole.count for hole in inside)
-        longest = max(inside, key=lambda hole: hole.count)
+def hole_notes(hours: Mapping[str, CandleColumns], bitcoin: str, query: CandleQuery, found: Findings) -> None:
+    """Notes on the hours that lack in the range: bitcoin's, and those of others in which bitcoin has a candle."""
+    inside = {symbol: _inside(columns, query) for symbol, columns in hours.items()}
+    own_holes = inside[bitcoin]
+    closed = _hours_of(own_holes)
+    if closed:
+        longest = max(own_holes, key=lambda hole: hole.count)
         found.note(
-            f"{hours.symbol} lacks {count} h of the range (holes: {len(inside)}, the longest {longest.count} h from "
-            f"{minute_text(longest.from_ms)}): the exchange counts as closed"
+            f"{bitcoin} lacks {len(closed)} h of the range (holes: {len(own_holes)}, the longest {longest.count} h "
+            f"from {minute_text(longest.from_ms)}): the exchange counts as closed where no other pair has a candle"
         )
+    for symbol, gaps in inside.items():
+        alone = sorted(_hours_of(gaps) - closed)
+        if alone:
+            found.note(f"{symbol} lacks {len(alone)} h in which {bitcoin} traded, the first {minute_text(alone[0])}")
+
+
+def _inside(columns: CandleColumns, query: CandleQuery) -> list[Hole]:
+    return [hole for hole in holes(columns) if query.start_ms <= hole.from_ms < query.end_ms]
+
+
+def _hours_of(gaps: Iterable[Hole]) -> set[int]:
+    return {hole.from_ms + at * HOUR_MS for hole in gaps for at in range(hole.count)}
 
 
 def _read_from(query: CandleQuery) -> int:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import islice
 from operator import le, lt
 
-from runtime.domain.candle_columns import CandleColumns, exact_column
+from runtime.domain.candle_columns import GROUP, CandleColumns, ExactColumn
 from runtime.domain.candles import PRICE_MAX, PRICE_MIN, VOLUME_MAX
 
 COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume", "quote_volume", "trades")
@@ -56,12 +56,12 @@ def parse(body: bytes, shape: Shape, symbol: str, step_ms: int) -> CandleColumns
     body = body.replace(b"\r\n", b"\n")
     if body.translate(None, _ALLOWED):
         return None
-    cells = body.decode("ascii").replace("\n", ",\n,").split(",")
+    cells = body.replace(b"\n", b",\n,").split(b",")
     if cells.pop():
         return None  # the last line has no end
     pitch = len(shape.names) + 1
     ends = cells[pitch - 1 :: pitch]
-    if len(cells) != pitch * len(ends) or ends.count("\n") != len(ends):
+    if len(cells) != pitch * len(ends) or ends.count(b"\n") != len(ends):
         return None
     try:
         return _columns(lambda name: cells[shape.at(name) :: pitch], shape, symbol, step_ms)
@@ -70,7 +70,7 @@ def parse(body: bytes, shape: Shape, symbol: str, step_ms: int) -> CandleColumns
 
 
 def _columns(
-    column: Callable[[str], Sequence[str]], shape: Shape, symbol: str, step_ms: int
+    column: Callable[[str], Sequence[bytes]], shape: Shape, symbol: str, step_ms: int
 ) -> CandleColumns | None:  # fmt: skip
     times = array("q", map(int, column("open_time_ms")))
     if shape is PUBLIC:
@@ -86,26 +86,31 @@ def _columns(
         return None
     if not (_not_negative(volume) and _not_negative(known)):
         return None
-    exact_open, exact_close = exact_column(opens), exact_column(closes_text)
+    exact_open, exact_close = _exact(opens), _exact(closes_text)
     return CandleColumns(
         symbol, step_ms, times, open_, high, low, close, volume, quote_volume, exact_open, exact_close
     )  # fmt: skip
 
 
-def _optional(texts: Sequence[str]) -> tuple[array[float], array[float]]:
+def _exact(texts: Sequence[bytes]) -> ExactColumn:
+    groups = [b",".join(texts[at : at + GROUP]) for at in range(0, len(texts), GROUP)]
+    return ExactColumn(tuple(b"\n".join(groups).decode("ascii").split("\n")) if groups else (), len(texts))
+
+
+def _optional(texts: Sequence[bytes]) -> tuple[array[float], array[float]]:
     """A column whose cells may be empty: with NaN for those, and without them."""
-    if "" not in texts:
+    if b"" not in texts:
         values = _floats(texts)
         return values, values
-    return _floats([text or "nan" for text in texts]), _floats(filter(None, texts))
+    return _floats([text or b"nan" for text in texts]), _floats(filter(None, texts))
 
 
-def _counts(texts: Sequence[str]) -> bool:
-    joined = "".join(texts)
+def _counts(texts: Sequence[bytes]) -> bool:
+    joined = b"".join(texts)
     return not joined or joined.isdigit() or _not_negative(_floats(filter(None, texts)))
 
 
-def _floats(texts: Iterable[str]) -> array[float]:
+def _floats(texts: Iterable[bytes]) -> array[float]:
     return array("d", map(float, texts))
 
 

@@ -361,7 +361,7 @@ def test_an_outage_is_history_and_a_long_hole_is_not(tmp_path: Path) -> None:
     assert notes(tmp_path) == (
         (
             "BTCUSDT lacks 3 h of the range (holes: 2, the longest 2 h from 2021-01-01 10:00 UTC): "
-            "the exchange counts as closed"
+            "the exchange counts as closed where no other pair has a candle"
         ),
     )
     assert len(read_candles(tmp_path, QUERY).closed_hours()) == 3
@@ -376,6 +376,16 @@ def test_an_outage_is_history_and_a_long_hole_is_not(tmp_path: Path) -> None:
     assert notes(tmp_path, allow_gaps=True)[0] == f"{tmp_path}/1h/BTCUSDT.csv row 12: {hole}"
     put(tmp_path, "1h/BTCUSDT.csv", [*rows(0, 10), *rows(58)])
     assert len(notes(tmp_path)) == 1, "48 hours are within the limit"
+
+
+def test_hours_that_one_pair_alone_lacks_are_told_apart_from_an_outage(tmp_path: Path) -> None:
+    put(tmp_path, "1h/BTCUSDT.csv", [*rows(0, 10), *rows(12)])
+    put(tmp_path, "1h/ETHUSDT.csv", [*rows(0, 9), *rows(12)])
+    put(tmp_path, "1h/SOLUSDT.csv", [*rows(0, 10), *rows(12)])
+    assert [note.split(" (")[0] for note in notes(tmp_path)] == [
+        "BTCUSDT lacks 2 h of the range",
+        "ETHUSDT lacks 1 h in which BTCUSDT traded, the first 2021-01-01 09:00 UTC",
+    ]
 
 
 def test_a_hole_that_no_part_of_the_run_looks_at_is_no_problem(tmp_path: Path) -> None:
