@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runtime.backtest import read_checkpoint
@@ -22,16 +22,17 @@ from runtime.errors import EngineError, Unavailable
 from runtime.history_command import (
     Interrupted,
     add_arguments,
+    pairs_of,
     plan_of,
     query_of,
     run_name,
-    settings_of,
     shown,
     sized,
     summary_of,
     watched,
 )
 from runtime.replay import replay_tape
+from runtime.what_if import what_if
 from runtime.wiring import FIXTURE_FOLDER, retold, strategy_of, tape_lines, tapes_in, wired_fixture
 from runtime.wiring_pages import pages_of
 from runtime.wiring_past import load_history, run_folder, simulate, wired_download
@@ -65,6 +66,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     source.add_argument(
         "--tape", metavar="FILE", type=Path, help="run the hour of a tape, or of each in a folder, again"
     )
+    parser.add_argument(
+        "--what-if", metavar="NAME=VALUE", action="append", default=[], help="with --tape: decide with another setting"
+    )
     source.add_argument("--download", metavar="PAIRS", help="fetch candles of pairs (BTCUSDT,ETHUSDT) from Binance")
     source.add_argument("--history", metavar="DIR", type=Path, help="run every hour of a folder of candles")
     parser.add_argument("--language", choices=["en", "zh"], default="en")
@@ -88,19 +92,24 @@ def _fixture(given: argparse.Namespace, settings: Settings) -> int:
 def _tape(given: argparse.Namespace, settings: Settings) -> int:
     """Replay one tape, or every tape of a folder; what cannot be replayed is said, and the others still are."""
     strategy, outcomes = strategy_of(settings), []
+    changes = pairs_of("--what-if", given.what_if)
     for path in tapes_in(given.tape):
         try:
-            outcomes.append(_one_tape(path, strategy))
+            outcomes.append(_one_tape(path, strategy, changes))
         except EngineError as error:
             sys.stderr.write(f"{path.name}: {error}\n")
             outcomes.append(2)
-    if len(outcomes) > 1:
+    if len(outcomes) > 1 and not changes:
         say(f"{len(outcomes)} tapes: {', '.join(f'{outcomes.count(n)} {what}' for n, what in enumerate(OUTCOMES))}")
     return max(outcomes)
 
 
-def _one_tape(path: Path, strategy: Strategy) -> int:
+def _one_tape(path: Path, strategy: Strategy, changes: Mapping[str, str]) -> int:
     lines = tape_lines(path)
+    if changes:
+        other = what_if(lines, strategy, changes)
+        say("\n".join(f"{other.slot}: {line}" for line in other.lines()))
+        return 0
     slot, differences = replay_tape(lines, strategy, retold)
     for found in differences:
         say(f"{slot}: {found.stage}: {found.path}: the tape says {found.taped}, now {found.replayed}")
@@ -114,7 +123,7 @@ def _history(given: argparse.Namespace) -> int:
     history = load_history(given.history, query_of(given, plan), given.pools, given.out / "parsed-candles")
     for note in history.candles.notes:
         sys.stderr.write(f"{note}\n")
-    settings = parse_settings(sized(settings_of(given.set), history), {"first_run": "fresh"})
+    settings = parse_settings(sized(pairs_of("--set", given.set), history), {"first_run": "fresh"})
     place = run_folder(given.out / run_name(settings, history, plan))
     kept = place.checkpoint()
     resumed = read_checkpoint(kept) if kept is not None else None

@@ -26,6 +26,7 @@ Around the hour
     command      the command line of an hour, and its exit line
     job_summary  --summary: the hour on the page of its GitHub job
     doctor       --validate-only: prove that an hour could run
+    what_if      a taped hour decided with other settings
     replay       run a taped hour again, and show what differs
     operations   what an operator does between hours: init, adopt, control, orders
     backup       an account's documents into a file, back, and from one store to the other

@@ -111,13 +111,13 @@ def _amount(name: str, text: str, most: Decimal) -> Decimal:
     return value
 
 
-def settings_of(pairs: list[str]) -> dict[str, str]:
-    """The settings that `--set NAME=VALUE` names, as an environment would hold them."""
+def pairs_of(option: str, pairs: list[str]) -> dict[str, str]:
+    """The settings that an option's NAME=VALUE pairs name, as an environment would hold them."""
     found = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise BadInput("--set", pair, "must be NAME=VALUE, such as STRATEGY_PARAM_TOP_N=3")
+            raise BadInput(option, pair, "must be NAME=VALUE, such as STRATEGY_PARAM_TOP_N=3")
         found[name] = value
     return found
 

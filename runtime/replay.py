@@ -153,7 +153,7 @@ def _numbered(chain: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
 def _decided_again(stages: Mapping[str, Any], strategy: Strategy) -> tuple[str, tuple[Difference, ...]]:
     if DECIDED not in stages:
         raise BadInput("tape", ", ".join(stages), "holds no decision: that hour ended before it")
-    taped = _Taped(stages)
+    taped = Taped(stages)
     differences = []
     for stage, made in taped.again(strategy):
         found = first_difference(stages[stage], made)
@@ -162,10 +162,11 @@ def _decided_again(stages: Mapping[str, Any], strategy: Strategy) -> tuple[str, 
     return taped.snapshot.slot, tuple(differences)
 
 
-class _Taped:
+class Taped:
     """The inputs of a tape's stages, as values."""
 
     def __init__(self, stages: Mapping[str, Any]) -> None:
+        """`BadInput` names a stage that is missing or malformed."""
         self.stages = stages
         self.strategy = self._value("settings", lambda p: StrategySettings.model_validate(p["strategy"]))
         self.ladder = self._value("settings", lambda p: LadderSettings.model_validate(p["ladder"]))
@@ -187,23 +188,25 @@ class _Taped:
 
     def again(self, strategy: Strategy) -> Iterator[tuple[str, object]]:
         """Each output stage's name and what this code makes of its taped inputs."""
-        yield "pool", encode(self._pool())
+        yield "pool", encode(self.pool(self.ladder))
         pool = self._decoded(ExecutionPool, "pool")
         yield DECIDED, encode(strategy(self.snapshot, self.state, pool, self.strategy))
         decision = self._decoded(Decision, DECIDED)
         if "plan_sells" in self.stages:
-            yield "plan_sells", encode(plan_sells(decision, self.snapshot, self._wallet("sells")))
+            yield "plan_sells", encode(plan_sells(decision, self.snapshot, self.wallet("sells")))
         if "plan_buys" in self.stages:
-            snapshot, wallet = self._later_snapshot(), self._wallet("buys")
+            snapshot, wallet = self._later_snapshot(), self.wallet("buys")
             yield "plan_buys", encode(plan_buys(decision, snapshot, wallet, self.strategy))
 
-    def _pool(self) -> ExecutionPool:
+    def pool(self, ladder: LadderSettings) -> ExecutionPool:
+        """The pool that the taped payloads give under these settings of the ladder."""
         readings = self._value("pools", _readings)
-        resolution = climb(readings, self.before.pool, self.ladder, self.snapshot.slot)
+        resolution = climb(readings, self.before.pool, ladder, self.snapshot.slot)
         tradable = {symbol for symbol, instrument in self.snapshot.instruments.items() if instrument.tradable}
-        return execution_pool(resolution, tradable, self.ladder)
+        return execution_pool(resolution, tradable, ladder)
 
-    def _wallet(self, name: str) -> Wallet:
+    def wallet(self, name: str) -> Wallet:
+        """The wallet that the plan of that name was made for."""
         return self._decoded(Wallet, f"wallet_{name}")
 
     def _later_snapshot(self) -> Snapshot:

@@ -160,6 +160,16 @@ def test_a_folder_of_tapes_replays_whole_and_says_what_it_could_not(tmp_path: Pa
     assert "2026-03-15T08Z.jsonl.gz: " in run.stderr
 
 
+def test_another_setting_shows_what_would_have_been_sent(tmp_path: Path) -> None:
+    path = a_tape(tmp_path)
+    run = replay("--tape", str(path), "--what-if", "STRATEGY_PARAM_TOP_N=1")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "no longer sent: BUY" in run.stdout
+    wrong = replay("--tape", str(path), "--what-if", "TOP_N")
+    assert wrong.returncode == 2
+    assert "--what-if" in wrong.stderr
+
+
 def test_a_tape_replays_identically_and_shows_what_was_changed(tmp_path: Path) -> None:
     path = a_tape(tmp_path)
     run = replay("--tape", str(path))
