@@ -25,7 +25,7 @@ from runtime.domain.results import Quality
 from runtime.domain.slots import date_at
 from runtime.errors import BadInput
 from runtime.ports import Store
-from runtime.results import Period, calendar, performance, points_of, profits
+from runtime.results import PERIODS, Period, performance, profits
 
 Answer = Mapping[str, object]
 LISTED_DAYS = 7
@@ -129,7 +129,7 @@ def run_pnl(desk: Desk, given: argparse.Namespace) -> Answer:
     """Say what was earned."""
     from runtime.book_tables import profit_text  # noqa: PLC0415 - as above
 
-    wanted, day = _periods(given.period, tuple(calendar(points_of(desk.store))))
+    wanted, day = _periods(given.period)
     periods = profits(desk.store, wanted, day, Method(given.method))
     if not given.json:
         desk.say(profit_text(periods, colour=desk.colour))
@@ -167,16 +167,16 @@ def _day(text: str | None, field: str) -> date | None:
         raise BadInput(field, text, "must be a UTC day such as 2026-01-01") from None
 
 
-def _periods(words: list[str], known: tuple[str, ...]) -> tuple[tuple[str, ...], date | None]:
+def _periods(words: list[str]) -> tuple[tuple[str, ...], date | None]:
     if words[:1] == [SINCE]:
         day = _day(words[1], SINCE) if len(words) == 2 else None  # noqa: PLR2004 - `since DATE`
         if day is None:
             raise BadInput("period", " ".join(words), "must be: since DATE, as since 2026-01-01")
         return (), day
     for word in words:
-        if word not in known:
-            raise BadInput("period", word, f"must be one of {', '.join(known)}, or: since DATE")
-    return tuple(words) or known, None
+        if word not in PERIODS:
+            raise BadInput("period", word, f"must be one of {', '.join(PERIODS)}, or: since DATE")
+    return tuple(words) or PERIODS, None
 
 
 def _target(desk: Desk, out: str | None, name: str) -> Path | None:

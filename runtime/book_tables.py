@@ -143,16 +143,16 @@ def _sums(entry: Entry, books: Iterable[Book]) -> dict[str, Decimal]:
     return sums
 
 
-def _amounts(amounts: Mapping[str, Decimal], plus: str = "") -> str:
+def _amounts(amounts: Mapping[str, Decimal], plus: str = "") -> list[str]:
     parts = (f"{plus if amount > 0 else ''}{number(amount)} {asset}" for asset, amount in amounts.items() if amount)
-    return "\n".join(parts) or NONE
+    return list(parts) or [NONE]
 
 
-def _inside(entry: Entry) -> str:
+def _inside(entry: Entry) -> list[str]:
     """A move between our own books: `28.5 USDT earn > transit`."""
     gave = {posting.asset: posting.book.value for posting in entry.postings if posting.amount < 0}
     moves = (posting for posting in entry.postings if posting.amount > 0)
-    return "\n".join(f"{number(m.amount)} {m.asset} {gave[m.asset]} > {m.book.value}" for m in moves) or NONE
+    return [f"{number(m.amount)} {m.asset} {gave[m.asset]} > {m.book.value}" for m in moves] or [NONE]
 
 
 def _table(title: str, heads: Sequence[str]) -> Table:
@@ -162,8 +162,10 @@ def _table(title: str, heads: Sequence[str]) -> Table:
     return table
 
 
-def _row(table: Table, *cells: str) -> None:
-    table.add_row(*(Text("\n".join(map(one_line, cell.split("\n")))) for cell in cells))
+def _row(table: Table, *cells: str | list[str]) -> None:
+    """A row; a list is a cell of several lines."""
+    lines = ([cell] if isinstance(cell, str) else cell for cell in cells)
+    table.add_row(*(Text("\n".join(map(one_line, cell))) for cell in lines))
 
 
 def _printed(tables: Iterable[Table], *, colour: bool) -> str:

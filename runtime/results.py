@@ -6,7 +6,7 @@ in the account's store, so nothing here asks the exchange for anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -33,6 +33,8 @@ from runtime.errors import Abort
 from runtime.ports import CycleRecord, Store
 
 PAGE = 1000
+ALL = "all"
+PERIODS = ("day", "week", "month", ALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +56,50 @@ class Performance:
     bitcoin: Quality | None
 
 
-def calendar(points: Sequence[Point]) -> dict[str, int]:
-    """The moments (epoch ms) at which the day, the week and the month of the newest point began, in UTC, and 0."""
-    today = date_at(points[-1].ended_ms)
-    starts = {
-        "day": today,
-        "week": today - timedelta(days=today.weekday()),
-        "month": today.replace(day=1),
-    }
-    return {name: day_start_ms(day) for name, day in starts.items()} | {"all": 0}
+def calendar(newest: Point) -> dict[str, int]:
+    """The moments (epoch ms) at which the day, the week and the month of the newest hour began, in UTC, and 0."""
+    today = date_at(newest.ended_ms)
+    starts = (today, today - timedelta(days=today.weekday()), today.replace(day=1))
+    return {name: day_start_ms(day) for name, day in zip(PERIODS, starts, strict=False)} | {ALL: 0}
 
 
 def profits(store: Store, wanted: Sequence[str], since_day: date | None, method: Method) -> list[Period]:
-    """What was earned in each of `wanted` (day, week, month, all), or since `since_day`; gains by `method`.
+    """What was earned in each of `wanted` (of `PERIODS`), or since `since_day`; gains by `method`.
 
     `Abort` where no hour has ended that says what the account was worth.
     """
-    points = points_of(store)
-    if since_day is None:
-        starts = {name: start for name, start in calendar(points).items() if name in wanted}
-    else:
-        starts = {f"since {since_day}": day_start_ms(since_day)}
-    return _periods(store, {name: since(points, start) for name, start in starts.items()}, method)[0]
+
+    def starts(newest: Point) -> dict[str, int]:
+        if since_day is not None:
+            return {f"since {since_day}": day_start_ms(since_day)}
+        return {name: start for name, start in calendar(newest).items() if name in wanted}
+
+    points = points_of(store, lambda newest: min(starts(newest).values()))
+    chosen = {name: since(points, start) for name, start in starts(points[-1]).items()}
+    return _periods(store, chosen, method)[0]
 
 
 def performance(store: Store, since_day: date | None, method: Method) -> Performance:
     """How the account did since `since_day`, or since its first hour."""
-    points = points_of(store)
-    chosen = points if since_day is None else since(points, day_start_ms(since_day))
-    (period,), told = _periods(store, {"all" if since_day is None else f"since {since_day}": chosen}, method)
-    return Performance(period, quality(chosen, told.restarts), quality_of_btc(chosen))
+    start = 0 if since_day is None else day_start_ms(since_day)
+    points = since(points_of(store, lambda _: start), start)
+    (period,), told = _periods(store, {ALL if since_day is None else f"since {since_day}": points}, method)
+    return Performance(period, quality(points, told.restarts), quality_of_btc(points))
 
 
-def points_of(store: Store) -> list[Point]:
-    """Every hour that ended with a known equity, oldest first; `Abort` if there is none."""
+def points_of(store: Store, since_ms: Callable[[Point], int]) -> list[Point]:
+    """Every hour that ended with a known equity, oldest first; `Abort` if there is none.
+
+    Pages are read from the newest back until one reaches `since_ms` (epoch ms, told the newest hour) or before.
+    """
     opened_state(store)
     points: list[Point] = []
     before = ""
     while page := store.cycles(PAGE, before):
         points += (point for record in page if (point := _point(record)) is not None)
         before = page[-1].slot
+        if points and points[-1].ended_ms <= since_ms(points[0]):
+            return points[::-1]
     if not points:
         raise Abort("no hour has ended yet that says what the account was worth")
     points.reverse()

@@ -29,6 +29,8 @@ def csv_line(cells: Sequence[Cell]) -> str:
 
 def one_line(text: str) -> str:
     """Text without control characters, line ends and halves of characters: each becomes a blank."""
+    if text.isprintable():
+        return text
     return "".join(" " if unicodedata.category(sign) in {"Cc", "Cs", "Zl", "Zp"} else sign for sign in text)
 
 

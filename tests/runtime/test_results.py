@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from runtime.domain.lots import Method
+from runtime.domain.results import Point
 from runtime.domain.slots import HOUR_MS, slot_at
 from runtime.errors import Abort
 from runtime.ports import Changes
@@ -23,6 +24,11 @@ def an_hour(s: Scene, **summary: str) -> Changes:
     """A commit that ends the clock's hour."""
     record = replace(cycle(slot_at(s.clock.now_ms())), ended_ms=s.clock.now_ms(), summary=summary)
     return Changes(state(), cycle=record)
+
+
+def everything(s: Scene) -> list[Point]:
+    """Every hour."""
+    return points_of(s.store, lambda _: 0)
 
 
 def two_days(s: Scene) -> list[Decimal]:
@@ -91,17 +97,17 @@ def test_performance_is_beside_bitcoin_over_the_same_hours(lived: tuple[Scene, l
 def test_the_calendar_is_utc() -> None:
     with scene() as s:
         s.hour()
-        starts = calendar(points_of(s.store))
+        starts = calendar(everything(s)[-1])
         assert starts == {"day": 1_773_532_800_000, "week": 1_773_014_400_000, "month": 1_772_323_200_000, "all": 0}
 
 
 def test_without_an_hour_there_is_nothing_to_tell() -> None:
     with scene() as s:
         with pytest.raises(Abort, match="init"):
-            points_of(s.store)
+            everything(s)
         s.store.commit(take(s.store, "me"), an_hour(s))
         with pytest.raises(Abort, match="no hour has ended"):
-            points_of(s.store)
+            everything(s)
 
 
 def test_more_hours_than_a_page_holds_are_all_read_once_and_in_order() -> None:
@@ -111,6 +117,7 @@ def test_more_hours_than_a_page_holds_are_all_read_once_and_in_order() -> None:
         for number in range(PAGE + 3):
             s.clock.set(begun + number * HOUR_MS)
             held = s.store.commit(held, an_hour(s, equity="100"))
-        points = points_of(s.store)
+        points = everything(s)
         assert len(points) == PAGE + 3
+        assert points_of(s.store, lambda newest: newest.ended_ms - 24 * HOUR_MS) == points[3:]
         assert [p.slot for p in points] == sorted({p.slot for p in points})

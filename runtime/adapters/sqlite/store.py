@@ -175,10 +175,10 @@ class SqliteStore:
                 self._opened = None
 
     def _bodies(self, kind: str, part: str | None = "", order: str = "id") -> list[str]:
-        statement = (
-            f"SELECT body FROM document WHERE account = ? AND kind = ? AND part = ifnull(?, part) ORDER BY {order}"  # noqa: S608 - `order` is one of our own two words
-        )
-        return [body for (body,) in self._read(statement, self._account, kind, part)]
+        # A condition only where there is one: of years of entries, a day must be found without looking at the others.
+        of_part, values = ("", ()) if part is None else (" AND part = ?", (part,))
+        statement = f"SELECT body FROM document WHERE account = ? AND kind = ?{of_part} ORDER BY {order}"  # noqa: S608 - our own words
+        return [body for (body,) in self._read(statement, self._account, kind, *values)]
 
     def _put(self, row: _Row) -> None:
         with self._transaction() as open_file:
