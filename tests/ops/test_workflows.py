@@ -187,6 +187,11 @@ def test_every_day_has_a_backup_that_is_kept_for_30_days_and_can_be_made_by_hand
     assert {job["runs-on"] for job in document["jobs"].values()} == {"ubuntu-latest"}
 
 
+def test_reports_and_tapes_are_kept_for_90_days() -> None:
+    (kept,) = [step["with"] for _, step in steps(load("main.yml")) if "upload-artifact" in step.get("uses", "")]
+    assert kept["retention-days"] == 90
+
+
 def test_installs_are_checked_against_the_locks_hashes() -> None:
     installs = [step["run"] for name in NAMES for _, step in steps(load(name)) if "pip install" in step.get("run", "")]
     assert len(installs) == 3
