@@ -49,6 +49,7 @@ lint: $(DEVELOPMENT) ## ruff (rules and format), mypy, the workflows, the shell 
 	@$(PYTHON) -m mypy
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	@$(VENV)/bin/zizmor --offline --no-progress --quiet $(WORKFLOWS)
+	@$(VENV)/bin/actionlint -no-color $(WORKFLOWS)
 	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); \
 	else echo "shellcheck is not installed: the scripts are not looked at"; fi
 

@@ -51,15 +51,14 @@ class _Parser(argparse.ArgumentParser):
 def heed_signals() -> Callable[[], str]:
     """Take SIGINT and SIGTERM as the wish to end; returns what says which one came, or nothing.
 
-    The hour then ends by itself, between two sends. A second signal of the same kind ends the process at once, which
-    the next hour settles. Only a process's main thread may ask for this.
+    The hour then ends by itself, between two sends. Further signals change nothing: a service manager that signals a
+    whole group sends each process several. Only a process's main thread may ask for this.
     """
     came: list[str] = []
 
     def heard(number: int, frame: FrameType | None) -> None:
         del frame
         came.append(f"told to stop by {signal.Signals(number).name}")
-        signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, heard)

@@ -32,13 +32,13 @@ declare -A setting=(
     [DISPATCH_STATE_DIR]="${XDG_STATE_HOME:-$HOME/.local/state}/binance-dispatch"
     [DISPATCH_ATTEMPTS]=5 [DISPATCH_HTTP_TIMEOUT_S]=30 [DISPATCH_POLL_S]=10 [DISPATCH_START_LIMIT_S]=600
     [DISPATCH_RUN_LIMIT_S]=900 [DISPATCH_HEARTBEAT_LIMIT_S]=7500 [DISPATCH_TIME_SCALE]=1
-    [TG_TOKEN]='' [TG_CHAT_ID]='' [TG_API_URL]=https://api.telegram.org
+    [TG_TOKEN]='' [TG_CHAT_ID]='' [TG_API_URL]=https://api.telegram.org [NOTIFY_LANG]=en
 )
 declare -A engine=()    # what only the engine reads; exported for --local
 declare -a problems=()  # everything that is wrong with the settings
 action=dispatch slot='' env_file="${XDG_CONFIG_HOME:-$HOME/.config}/binance-dispatch/env"
 state='' work='' child='' run_id='' run_url=''
-status=000 body='' headers=''
+status=000 body='' headers='' page=''
 
 # --- the flow ---------------------------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ main() {
     prepare
     exec {lock}>"$state/lock"
     if ! flock -n "$lock"; then
-        alert overlap "an earlier start is still at work; this one did nothing"
+        alert overlap "$(say 'an earlier start is still at work; this one did nothing' '上一次启动仍在进行，本次没有做任何事')"
         return 75
     fi
     tell_unsent
@@ -89,14 +89,15 @@ start_run() {
                 ;;
         esac
         if ! transient; then
-            alert refused "GitHub refused the start: HTTP $status: $(meaning)"
+            alert refused "$(say 'GitHub refused the start:' 'GitHub 拒绝了启动：') HTTP $status: $(meaning)"
             return 1
         fi
         asked_wait && asked=$REPLY || asked=$((delay + RANDOM % (delay / 2 + 1)))
         ((asked > RETRY_AFTER_MAX_S)) && asked=$RETRY_AFTER_MAX_S
         elapsed "$began"
         if ((attempt >= setting[DISPATCH_ATTEMPTS] || REPLY + asked > DISPATCH_BUDGET_S)); then
-            alert unreachable "GitHub did not take the start in $attempt attempts, the last: $(told)"
+            alert unreachable "$(say "GitHub did not take the start in $attempt attempts, the last:" \
+                "GitHub 在 $attempt 次尝试中都没有接受启动，最后一次：") $(told)"
             return 1
         fi
         pause "$asked"
@@ -130,9 +131,11 @@ follow_run() {
         ((REPLY > limit)) && break
     done
     case $run_state in
-        in_progress) alert not_finished "the run is still going after $limit s" ;;
-        '') alert not_started "no run was seen within $limit s, the last answer: $(told)" ;;
-        *) alert not_started "the run is still '$run_state' after $limit s: no runner took it" ;;
+        in_progress) alert not_finished "$(say "the run is still going after $limit s" "运行在 $limit 秒后仍未结束")" ;;
+        '') alert not_started "$(say "no run was seen within $limit s, the last answer:" \
+            "$limit 秒内没有看到运行，最后的回答：") $(told)" ;;
+        *) alert not_started "$(say "the run is still '$run_state' after $limit s: no runner took it" \
+            "运行在 $limit 秒后仍是 '$run_state'：没有运行机接手")" ;;
     esac
     return 1
 }
@@ -155,29 +158,33 @@ end_run() {
     log "run $run_id ended: $1"
     case $1 in
         success) succeeded; return 0 ;;
-        cancelled) alert cancelled "the run was cancelled; nobody knows how far it came: the next hour settles it" ;;
-        timed_out) alert timed_out "the run was stopped by its time limit: the next hour settles what was open" ;;
+        cancelled) alert cancelled "$(say 'the run was cancelled; nobody knows how far it came: the next hour settles it' \
+            '运行被取消，不知进行到哪一步：下一小时会结清')" ;;
+        timed_out) alert timed_out "$(say 'the run was stopped by its time limit: the next hour settles what was open' \
+            '运行因超时被停止：下一小时会结清未决事项')" ;;
         failure)
-            if engine_code; then
-                alert failed "$REPLY"
+            if engine_words; then
+                alert failed "$REPLY" "$page"
             else
-                alert failed "a step failed and the engine did not say how it ended"
+                alert failed "$(say 'a step failed and the engine did not say how it ended' '有步骤失败，引擎没有说明如何结束')"
             fi
             ;;
-        *) alert failed "the run ended with '$1'" ;;
+        *) alert failed "$(say "the run ended with '$1'" "运行以 '$1' 结束")" ;;
     esac
     return 1
 }
 
-# What the engine's exit codes mean: a job says its own by the one failed step named `engine exit N`. A run with several
-# accounts has a job for each.
-engine_code() {
-    local code meant='' name='"name"[[:space:]]*:[[:space:]]*"engine exit' bad='"conclusion"[[:space:]]*:[[:space:]]*"failure"'
+# How the engine ended, into REPLY, and its runbook page, into page: a job says it by the one failed step named `engine
+# exit N` or `engine stopped`. A run with several accounts has a job for each; where they differ, the page is the alert's.
+engine_words() {
+    local word meant='' name='"name"[[:space:]]*:[[:space:]]*"engine' bad='"conclusion"[[:space:]]*:[[:space:]]*"failure"'
+    page=''
     github GET "actions/runs/$run_id/jobs?per_page=100"
     [[ $status == 200 ]] || return 1
-    for code in 1 2 3 4; do
-        if [[ $body =~ ${name}\ ${code}\"[^{}]*${bad} || $body =~ ${bad}[^{}]*${name}\ ${code}\" ]]; then
-            meant+=${meant:+$'\n'}$(exit_meaning "$code")
+    for word in 'exit 1' 'exit 2' 'exit 3' 'exit 4' stopped; do
+        if [[ $body =~ ${name}\ ${word}\"[^{}]*${bad} || $body =~ ${bad}[^{}]*${name}\ ${word}\" ]]; then
+            page=$([[ -z $meant ]] && exit_page "${word#exit }")
+            meant+=${meant:+$'\n'}$(exit_meaning "${word#exit }")
         fi
     done
     REPLY=$meant
@@ -186,17 +193,31 @@ engine_code() {
 
 exit_meaning() {
     case $1 in
-        1) printf 'engine exit 1: an error nobody foresaw (runbook: unexpected)' ;;
-        2) printf 'engine exit 2: the settings are wrong (runbook: settings)' ;;
-        3) printf 'engine exit 3: stopped before trading, nothing was sent (runbook: aborted)' ;;
-        4) printf 'engine exit 4: an order failed or is unknown (runbook: order_failed, order_unknown)' ;;
-        *) printf 'engine exit %s: it was killed; the next hour settles what was open (runbook: exit-codes)' "$1" ;;
+        1) say 'engine exit 1: an error nobody foresaw' '引擎退出码 1：意外错误' ;;
+        2) say 'engine exit 2: the settings are wrong' '引擎退出码 2：配置错误' ;;
+        3) say 'engine exit 3: stopped before trading, nothing was sent' '引擎退出码 3：交易前中止，没有发出任何订单' ;;
+        4) say 'engine exit 4: an order failed or is unknown' '引擎退出码 4：有订单失败或结果未知' ;;
+        stopped) say 'the engine was told to stop and gave its lease back: the next run goes on' \
+            '引擎被要求停止并已归还租约：下一次运行会继续' ;;
+        *) say "engine exit $1: it was killed; the next hour settles what was open" \
+            "引擎退出码 $1：被强行终止；下一小时会结清未决事项" ;;
+    esac
+}
+
+exit_page() {
+    case $1 in
+        1) printf unexpected ;;
+        2) printf settings ;;
+        3) printf aborted ;;
+        4) printf order_failed ;;
+        stopped) printf stopped ;;
+        *) printf exit-codes ;;
     esac
 }
 
 # Run the hour here, with the engine's own variables of the env file in its environment.
 run_local() {
-    local code=0 late=0 began output=$state/local.out line='' last=''
+    local code=0 late=0 began output=$state/local.out line='' last='' word
     trap 'stop_child TERM' INT TERM
     (
         cd "${setting[DISPATCH_ENGINE_DIR]}" || exit 127
@@ -222,9 +243,12 @@ run_local() {
     if ((code == 0)); then
         succeeded
     elif ((late)); then
-        alert timed_out "the local hour did not end within $LOCAL_LIMIT_S s and was stopped"
+        alert timed_out "$(say "the local hour did not end within $LOCAL_LIMIT_S s and was stopped" \
+            "本机运行在 $LOCAL_LIMIT_S 秒内没有结束，已被停止")"
     else
-        alert failed "local hour, $(exit_meaning "$code")"
+        word=$code
+        [[ $last =~ \"status\":\ *\"(stopped|cut_short)\" ]] && word=stopped
+        alert failed "$(say 'local hour,' '本机运行：') $(exit_meaning "$word")" "$(exit_page "$word")"
     fi
     return "$code"
 }
@@ -244,7 +268,8 @@ watch_heartbeat() {
     age=$(($(seconds) - heard))
     [[ -s $state/heartbeat_told ]] && told_for=$(<"$state/heartbeat_told")
     if ((age > setting[DISPATCH_HEARTBEAT_LIMIT_S])) && [[ $told_for != "$heard" ]]; then
-        alert heartbeat "no hour has succeeded for $((age / 60)) minutes" && printf '%s' "$heard" >"$state/heartbeat_told"
+        alert heartbeat "$(say "no hour has succeeded for $((age / 60)) minutes" "已有 $((age / 60)) 分钟没有成功的运行")" &&
+            printf '%s' "$heard" >"$state/heartbeat_told"
     fi
 }
 
@@ -257,7 +282,8 @@ watch_token() {
     printf -v soon '%(%F)T' $(($(seconds) + 7 * 86400))
     [[ -s $state/token_told ]] && told_on=$(<"$state/token_told")
     if [[ ! $expiry > $soon && $told_on != "$today" ]]; then
-        alert token "the GitHub token expires on $expiry: make a new one and put it into the env file" &&
+        alert token "$(say "the GitHub token expires on $expiry: make a new one and put it into the env file" \
+            "GitHub 令牌将于 $expiry 到期：请新建一个并写入 env 文件")" &&
             printf '%s' "$today" >"$state/token_told"
     fi
 }
@@ -265,7 +291,7 @@ watch_token() {
 succeeded() {
     seconds >"$state/last_success"
     if [[ -s $state/heartbeat_told ]]; then
-        alert recovered "an hour has succeeded again" && rm -f "$state/heartbeat_told"
+        alert recovered "$(say 'an hour has succeeded again' '运行已恢复成功')" && rm -f "$state/heartbeat_told"
     fi
     if [[ -n ${setting[DISPATCH_PING_URL]} ]]; then
         call GET "${setting[DISPATCH_PING_URL]}" ''
@@ -275,12 +301,18 @@ succeeded() {
 
 # --- alerts and log ---------------------------------------------------------------------------------------------------
 
-# alert KIND TEXT: tell the operator; what Telegram does not take is kept for the next start.
+# alert KIND TEXT [PAGE]: tell the operator, with the kind's page of the runbook, or PAGE; what Telegram does not take is
+# kept for the next start.
 alert() {
-    local text="engine dispatch: $1
-${setting[DISPATCH_REPOSITORY]} ${setting[DISPATCH_WORKFLOW]}, hour $slot
+    local text about=docs/runbook/${3:-outside/$1}.md
+    text="$(say 'engine dispatch' 引擎调度): $1
+${setting[DISPATCH_REPOSITORY]} ${setting[DISPATCH_WORKFLOW]}, $(say hour 小时) $slot
 $2"
     [[ -n $run_url ]] && text+=$'\n'$run_url
+    if [[ ${setting[DISPATCH_REPOSITORY]} =~ ^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$ ]]; then
+        about="$(web)/${setting[DISPATCH_REPOSITORY]}/blob/${setting[DISPATCH_REF]}/$about"
+    fi
+    text+=$'\n'$about
     log "alert $1: $2"
     send_telegram "$text" && return 0
     log "alert $1 was NOT delivered; it is kept for the next start"
@@ -289,10 +321,24 @@ $2"
     return 1
 }
 
-# Deliver what an earlier start could not.
+# say ENGLISH CHINESE: the words in the operator's language.
+say() {
+    if [[ ${setting[NOTIFY_LANG]} == zh ]]; then printf '%s' "$2"; else printf '%s' "$1"; fi
+}
+
+# Where people read the repository: GitHub's own site, or the Enterprise server that serves the API.
+web() {
+    local api=${setting[DISPATCH_API_URL]}
+    if [[ $api == https://api.github.com ]]; then printf https://github.com; else printf '%s' "${api%%/api/*}"; fi
+}
+
+# Deliver what an earlier start could not. A cut may not leave half a character: Telegram would refuse all of it.
 tell_unsent() {
     [[ -s $state/unsent ]] || return 0
-    send_telegram "not delivered earlier:"$'\n'"$(tail -c "$UNSENT_MAX" "$state/unsent")" && rm -f "$state/unsent"
+    local text
+    text=$(tail -c "$UNSENT_MAX" "$state/unsent")
+    while [[ $text == [$'\x80'-$'\xbf']* ]]; do text=${text:1}; done
+    send_telegram "$(say 'not delivered earlier:' '之前未能送达：')"$'\n'"$text" && rm -f "$state/unsent"
 }
 
 # Plain text without markup: nothing in it can be read as markup.
@@ -408,16 +454,17 @@ field() {
 }
 
 told() {
-    if [[ $status == 000 ]]; then printf 'no answer'; else printf 'HTTP %s' "$status"; fi
+    if [[ $status == 000 ]]; then say 'no answer' 没有回答; else printf 'HTTP %s' "$status"; fi
 }
 
 meaning() {
     case $status in
-        401) printf 'the token is wrong, revoked or expired' ;;
-        403) printf 'the token may not start workflows: it needs the repository permission Actions: write' ;;
-        404) printf 'no such repository or workflow, or the token cannot see it' ;;
-        422) printf 'the workflow is disabled, lacks an input, or the branch does not exist' ;;
-        *) printf 'an answer that GitHub does not document for this call' ;;
+        401) say 'the token is wrong, revoked or expired' '令牌错误、已撤销或已过期' ;;
+        403) say 'the token may not start workflows: it needs the repository permission Actions: write' \
+            '令牌无权启动工作流：需要仓库权限 Actions: write' ;;
+        404) say 'no such repository or workflow, or the token cannot see it' '仓库或工作流不存在，或令牌无权查看' ;;
+        422) say 'the workflow is disabled, lacks an input, or the branch does not exist' '工作流被停用、缺少输入，或分支不存在' ;;
+        *) say 'an answer that GitHub does not document for this call' 'GitHub 文档没有说明的回答' ;;
     esac
 }
 
@@ -492,6 +539,7 @@ check_settings() {
     must DISPATCH_MODE 'live|dry_run|paper' 'live, dry_run or paper'
     must TG_TOKEN '[0-9]+:[A-Za-z0-9_-]{10,}' "the bot's token, as 123456:ABC..."
     must TG_CHAT_ID '-?[0-9]{1,20}|@[A-Za-z0-9_]+' 'the id of the chat, or @name'
+    must NOTIFY_LANG 'en|zh' 'en or zh'
     must TG_API_URL "https://api\.telegram\.org|$test_host" "Telegram's own, or loopback for tests"
     must DISPATCH_PING_URL "|https://[!-~]+|${test_host}[!-~]*" 'an https address, or nothing'
     must DISPATCH_FALLBACK 'none|local' 'none or local'
@@ -524,7 +572,7 @@ refuse_settings() {
     if [[ $action != check && $action != dry-run && ! "${problems[*]}" =~ TG_|STATE_DIR|SCALE|TIMEOUT|curl: ]]; then
         prepare
         printf -v REPLY '%s\n' "${problems[@]}"
-        alert settings "the settings of the dispatcher are wrong:"$'\n'"$REPLY"
+        alert settings "$(say 'the settings of the dispatcher are wrong:' '调度器的配置有误：')"$'\n'"$REPLY"
     fi
     exit 2
 }

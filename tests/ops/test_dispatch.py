@@ -204,6 +204,16 @@ def test_the_engines_exit_code_is_read_from_the_failed_step(
     assert ended.kinds == ["failed"]
     assert f"engine exit {code}: " in ended.alerts[0]
     assert says in ended.alerts[0]
+    page = {1: "unexpected", 2: "settings", 3: "aborted", 4: "order_failed"}[code]
+    assert ended.alerts[0].endswith(f"/blob/main/docs/runbook/{page}.md")
+
+
+def test_an_engine_that_was_told_to_stop_is_not_called_a_failed_order(dispatch: Dispatcher, github: GitHub) -> None:
+    github.run(github.state("completed", "failure"))
+    github.on(JOBS, github.steps("engine stopped"))
+    (alert,) = dispatch().alerts
+    assert "the engine was told to stop and gave its lease back" in alert
+    assert alert.endswith("/docs/runbook/stopped.md")
 
 
 def test_of_several_accounts_every_exit_code_is_told(dispatch: Dispatcher, github: GitHub) -> None:
@@ -213,6 +223,7 @@ def test_of_several_accounts_every_exit_code_is_told(dispatch: Dispatcher, githu
     assert "engine exit 2: " in told
     assert "engine exit 4: " in told
     assert "engine exit 1" not in told
+    assert told.endswith("/docs/runbook/outside/failed.md")
 
 
 def test_another_failed_step_is_not_taken_for_the_engines_word(dispatch: Dispatcher, github: GitHub) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -23,13 +24,13 @@ def local(dispatch: Dispatcher, code: int = 0, **lines: str) -> Path:
         "DISPATCH_ENGINE_DIR": str(engine),
         "BINANCE_API_KEY": "binance-key-planted",
         "BINANCE_API_SECRET": "binance-secret-planted",
-        "NOTIFY_LANG": "zh",
     }
     return engine
 
 
 def test_a_local_hour_runs_the_engine_with_its_own_variables_only(dispatch: Dispatcher, github: GitHub) -> None:
     engine = local(dispatch)
+    dispatch.settings["NOTIFY_LANG"] = "zh"
     ended = dispatch("--local")
     assert (ended.code, ended.kinds, github.seen) == (0, [], [])
     assert (engine / "arguments").read_text() == f"main.py --mode live --slot {SLOT}\n"
@@ -52,6 +53,24 @@ def test_a_local_hour_that_fails_is_told_and_its_code_handed_on(dispatch: Dispat
     assert f"local hour, engine exit {code}: " in ended.alerts[0]
     assert says in ended.alerts[0]
     assert f'exit {code}: {{"exit_code": {code}' in ended.log
+
+
+@pytest.mark.parametrize(("status", "code"), [("stopped", 3), ("cut_short", 4)])
+def test_a_local_hour_that_was_told_to_stop_is_not_called_a_failed_order(
+    dispatch: Dispatcher, status: str, code: int
+) -> None:
+    line = json.dumps({"exit_code": code, "status": status})
+    local(dispatch, code, last=f"echo '{line}'; exit {code}")
+    (alert,) = dispatch("--local").alerts
+    assert "local hour, the engine was told to stop" in alert
+    assert alert.endswith("/docs/runbook/stopped.md")
+
+
+def test_without_a_repository_an_alert_names_its_page_by_its_path(dispatch: Dispatcher) -> None:
+    local(dispatch, 1)
+    dispatch.settings |= {"DISPATCH_REPOSITORY": None, "DISPATCH_TOKEN": None}
+    (alert,) = dispatch("--local").alerts
+    assert alert.splitlines()[-1] == "docs/runbook/unexpected.md"
 
 
 def test_a_secret_that_the_engine_prints_is_not_logged(dispatch: Dispatcher) -> None:

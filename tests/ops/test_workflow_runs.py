@@ -20,6 +20,7 @@ from tests.support import telegram_server
 from tests.support.dispatcher import Dispatcher
 from tests.support.github_server import REPOSITORY, RUN_ID, TOKEN, GitHub
 from tests.support.http_stub import Answer, Reply
+from tests.support.rendered import seen
 from tests.support.sources import ROOT
 from tests.support.telegram_server import TelegramServer
 from tests.support.workflows import Expressions, Runner, Value, load, steps
@@ -42,7 +43,7 @@ SECRETS: dict[str, Value] = {
 PRIVATE: dict[str, Value] = {"github.event.repository.private": True, "matrix.account": "main"}
 BY_HAND: dict[str, Value] = {"inputs.mode": "dry_run", "inputs.validate_only": False, "inputs.first_run": "refuse"}
 STUB = "import json, os, sys\nprint(json.dumps(sys.argv[1:]))\n"
-EXITS = [f"engine exit {code}" for code in range(1, 5)]
+EXITS = ["engine stopped", *(f"engine exit {code}" for code in range(1, 5))]
 
 
 @pytest.fixture
@@ -65,9 +66,10 @@ def with_engine(runner: Runner) -> None:
     shutil.copy(ROOT / "main.py", runner.work)
 
 
-def with_stub(runner: Runner, code: int, then: str = "") -> None:
+def with_stub(runner: Runner, code: int, then: str = "", status: str = "of the stub") -> None:
     """An engine that notes how it was started and ends with `code`."""
-    line = json.dumps({"error": 'it said "exit_code": 9', "exit_code": code}, sort_keys=True)
+    error = 'it said "exit_code": 9, "status": "stopped"'
+    line = json.dumps({"error": error, "exit_code": code, "status": status}, sort_keys=True)
     notes = f"open({str(runner.temporary.parent / 'environment')!r}, 'w').write(json.dumps(dict(os.environ)))\n"
     (runner.work / "main.py").write_text(f"{STUB}{notes}{then}print({line!r})\nsys.exit({code})\n")
 
@@ -91,10 +93,18 @@ def test_a_paper_hour_runs_from_checkout_to_summary(runner: Runner) -> None:
     with_engine(runner)
     runner.contexts |= {"inputs.mode": "paper"}
     assert runner.job(load("main.yml"), "hour"), runner.printed
-    assert outcomes(runner, "Sign in to Google Cloud", *EXITS) == ["skipped"] * 5
+    assert outcomes(runner, "Sign in to Google Cloud", *EXITS) == ["skipped"] * 6
     assert runner.contexts["steps.outcome.outputs.exit_code"] == "0"
-    assert "### Engine: exit 0" in summary(runner)
-    assert "<pre>" in summary(runner)
+    assert summary(runner).startswith("### 2026-03-15T09Z · paper · main · done (exit 0)\n")
+    for part in (
+        "#### Orders",
+        "#### Holdings",
+        "| total | ",
+        "#### Decision",
+        "#### Not traded, and why",
+        "#### Pool",
+    ):
+        assert part in summary(runner)
     assert list(runner.temporary.glob("var/**/reports/*.json"))
     assert list(runner.temporary.glob("var/**/tapes/*"))
 
@@ -104,8 +114,8 @@ def test_wrong_settings_of_the_real_engine_end_as_exit_2(runner: Runner) -> None
     with_engine(runner)
     runner.contexts |= {"inputs.mode": "live", "secrets.BINANCE_API_KEY": ""}
     assert not runner.job(load("main.yml"), "hour")
-    assert outcomes(runner, "Run the engine", *EXITS) == ["failure", "skipped", "failure", "skipped", "skipped"]
-    assert "BINANCE_API_KEY: not set" in summary(runner)
+    assert [name for name in EXITS if runner.outcomes[name] == "failure"] == ["engine exit 2"]
+    assert "BINANCE_API_KEY: not set" in seen(summary(runner))
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4])
@@ -123,7 +133,7 @@ def test_an_engine_that_is_killed_has_no_exit_code(runner: Runner) -> None:
     assert not runner.job(load("main.yml"), "hour")
     assert runner.contexts["steps.outcome.outputs.exit_code"] == ""
     assert {runner.outcomes[name] for name in EXITS} == {"skipped"}
-    assert "no word" in summary(runner)
+    assert "without a word" in summary(runner)
 
 
 def test_an_install_that_fails_runs_no_engine(runner: Runner) -> None:
@@ -138,8 +148,9 @@ def test_inputs_become_arguments_of_the_engine(runner: Runner) -> None:
     slot = "2026-11-21T09Z"
     runner.contexts |= {"inputs.mode": "live", "inputs.validate_only": True, "inputs.slot": slot}
     assert runner.job(load("main.yml"), "hour"), runner.printed
+    shown = ["--summary", str(runner.temporary / "summary"), "--summary-figures"]
     assert runner.printed["Run the engine"].splitlines()[0] == json.dumps(
-        ["--mode", "live", "--validate-only", "--slot", slot]
+        ["--mode", "live", *shown, "--validate-only", "--slot", slot]
     )
 
 
@@ -192,18 +203,54 @@ def test_a_line_that_is_no_setting_stops_the_hour(runner: Runner, line: str) -> 
 
 @pytest.mark.parametrize(("allowed", "shown"), [("", False), ("true", True)])
 def test_a_public_repository_shows_no_figures_unless_told_to(runner: Runner, allowed: str, shown: bool) -> None:
-    with_stub(runner, 0, "print('equity 12345')\n")
-    runner.contexts |= {"github.event.repository.private": False, "vars.PUBLISH_REPORTS": allowed}
-    assert runner.job(load("main.yml"), "hour")
-    assert ("12345" in runner.printed["Run the engine"]) is shown
-    assert ("12345" in summary(runner)) is shown
+    """Of a real hour: nothing in the log, shares alone in the summary, nothing kept."""
+    with_engine(runner)
+    runner.contexts |= {"inputs.mode": "paper", "github.event.repository.private": False}
+    runner.contexts["vars.PUBLISH_REPORTS"] = allowed
+    assert runner.job(load("main.yml"), "hour"), runner.printed
+    assert ("ETHUSDT" in runner.printed["Run the engine"]) is shown
+    assert ("| total | 9,991.10 | 100.0 % |" in summary(runner)) is shown
+    assert ("| total | 100.0 % |" in summary(runner)) is not shown
+    assert ("Amounts are hidden" in summary(runner)) is not shown
     assert outcomes(runner, "Keep report and tape") == ["success" if shown else "skipped"]
 
 
-def test_markup_in_a_report_is_shown_as_text(runner: Runner) -> None:
+def test_what_a_check_found_is_in_the_summary_as_text(runner: Runner) -> None:
     with_stub(runner, 0, "print('</pre><b> & x')\n")
+    runner.contexts |= {"inputs.validate_only": True}
     assert runner.job(load("main.yml"), "hour")
     assert "&lt;/pre>&lt;b> &amp; x" in summary(runner)
+
+
+@pytest.mark.parametrize(("status", "code"), [("stopped", 3), ("cut_short", 4)])
+def test_an_engine_that_was_told_to_stop_is_the_one_failed_step_of_that_name(
+    runner: Runner, status: str, code: int
+) -> None:
+    """Its exit code alone would say that an hour aborted or an order failed."""
+    with_stub(runner, code, status=status)
+    assert not runner.job(load("main.yml"), "hour")
+    assert [name for name in EXITS if runner.outcomes[name] == "failure"] == ["engine stopped"]
+
+
+def without_python(runner: Runner) -> None:
+    """A machine that has what the scripts need, and no Python at all."""
+    tools = runner.temporary.parent / "bare"
+    tools.mkdir()
+    for name in ("bash", "cat", "sha256sum", "tail", "curl", "jq", "mkdir", "rm", "sleep"):
+        found = shutil.which(name)
+        assert found
+        (tools / name).symlink_to(found)
+    runner.path = []
+    runner.extra = {**runner.extra, "PATH": str(tools)}
+
+
+def test_where_python_never_started_the_job_fails_and_says_so(runner: Runner) -> None:
+    with_stub(runner, 0)
+    without_python(runner)
+    assert not runner.job(load("main.yml"), "hour")
+    assert "python: command not found" in runner.printed["Install"]
+    assert outcomes(runner, "Install", "Run the engine", "Read the exit line") == ["failure", "skipped", "success"]
+    assert "without a word" in summary(runner)
 
 
 def test_packages_are_installed_once_for_each_lock(runner: Runner) -> None:
@@ -262,6 +309,8 @@ def last_job(runner: Runner) -> Iterator[Callable[[str, Answer], str]]:
     with telegram_server.serving() as telegram, GitHub() as github:
         runner.extra = {"TG_API_URL": telegram.url}
         runner.contexts |= {
+            "github.sha": "0123abc",
+            "github.server_url": "https://github.com",
             "github.api_url": github.origin,
             "github.repository": REPOSITORY,
             "github.run_id": str(RUN_ID),
@@ -275,7 +324,11 @@ def last_job(runner: Runner) -> Iterator[Callable[[str, Answer], str]]:
             assert runner.job(load("main.yml"), "tell") is (result != "skipped")
             assert telegram_server.TOKEN not in "".join(runner.printed.values())
             assert TOKEN not in "".join(runner.printed.values())
-            return "\n".join(str(message["seen"]) for message in telegram.messages)
+            told = "\n".join(str(message["seen"]) for message in telegram.messages)
+            assert not told or re.search(rf"/{REPOSITORY}/actions/runs/{RUN_ID}\n", told)
+            page = re.search(rf"https://github.com/{REPOSITORY}/blob/0123abc/(\S+)$", told)
+            assert not told or (page and (ROOT / page[1]).is_file()), told
+            return told
 
         yield run
 
@@ -297,7 +350,9 @@ NOTHING = "ended with 'failure'; the engine said nothing"
         ("failure", "engine exit 1", "the engine said exit 1"),
         ("failure", "engine exit 2", "the engine said exit 2"),
         ("failure", "Install", NOTHING),
+        ("failure", "engine stopped", "was told to stop and gave its lease back"),
         ("cancelled", "", "ended with 'cancelled'; the engine said nothing"),
+        ("cancelled", "engine exit 4", "ended with 'cancelled'; the engine said exit 4"),
         ("success", "", ""),
     ],
 )
@@ -316,6 +371,29 @@ def test_where_nobody_can_look_the_last_job_speaks(last_job: Callable[[str, Answ
     assert NOTHING in last_job("failure", answer)
 
 
+@pytest.mark.parametrize(
+    ("result", "step", "says"),
+    [
+        ("failure", "engine stopped", "引擎被要求停止"),
+        ("failure", "engine exit 1", "引擎退出码 1"),
+        ("failure", "Install", "引擎没有留下任何信息"),
+        ("skipped", "", "此仓库是公开的"),
+    ],
+)
+def test_the_last_job_speaks_chinese_where_the_operator_does(
+    runner: Runner, last_job: Callable[[str, Answer], str], result: str, step: str, says: str
+) -> None:
+    runner.contexts["vars.NOTIFY_LANG"] = "zh"
+    told = last_job(result, GitHub.jobs() if result == "skipped" else GitHub.jobs(main=(result, step)))
+    assert "本小时的作业 main: " in told
+    assert says in told
+
+
+def test_the_last_job_needs_no_python(runner: Runner, last_job: Callable[[str, Answer], str]) -> None:
+    without_python(runner)
+    assert NOTHING in last_job("failure", GitHub.jobs(main=("failure", "Install")))
+
+
 def test_an_hour_that_was_refused_is_told_and_the_run_fails(last_job: Callable[[str, Answer], str]) -> None:
     assert "this repository is public" in last_job("skipped", GitHub.jobs())
 
@@ -325,22 +403,61 @@ def only_message(telegram: TelegramServer) -> str:
     return str(message["seen"])
 
 
-@pytest.mark.parametrize(("code", "said"), [(3, "no sign of life. .exit_code.: 3"), (1, "could not be read"), (0, "")])
-def test_the_watchdog_tells_an_old_heartbeat_and_its_own_failure(runner: Runner, code: int, said: str) -> None:
+OLD = json.dumps({"error": '94 minutes "ago"', "exit_code": 3})
+
+
+@pytest.fixture
+def watchdog(runner: Runner) -> Iterator[Callable[[int], str]]:
+    """Runs the watchdog with a command whose answer has this exit code; what was told."""
     program = runner.work / "runtime"
     program.mkdir()
-    answer = 'print(\'{"exit_code": 3, "error": "94 minutes ago"}\')\n' if code == 3 else ""
-    (program / "__main__.py").write_text(
-        f"import sys\nassert sys.argv[1:] == ['heartbeat', '--max-age-minutes', '75']\n{answer}sys.exit({code})\n"
-    )
+    runner.contexts |= {"github.server_url": "https://github.com", "github.repository": REPOSITORY, "github.sha": "0a"}
     with telegram_server.serving() as telegram:
         runner.extra = {**runner.extra, "TG_API_URL": telegram.url}
-        assert runner.job(load("watchdog.yml"), "look") is (code == 0)
-        if code:
-            assert "engine watchdog, main: no sign of life" in only_message(telegram)
-            assert re.search(said.replace(".exit", " ?exit").replace("code.", "code"), only_message(telegram))
-        else:
-            assert telegram.messages == []
+
+        def run(code: int) -> str:
+            expected = ["heartbeat", "--max-age-minutes", "75"]
+            said = f"print({OLD!r})\n" if code == 3 else ""
+            lines = f"import sys\nassert sys.argv[1:] == {expected!r}\n{said}sys.exit({code})\n"
+            (program / "__main__.py").write_text(lines)
+            assert runner.job(load("watchdog.yml"), "look") is (code == 0)
+            assert telegram_server.TOKEN not in "".join(runner.printed.values())
+            return only_message(telegram) if code else str(telegram.messages or "")
+
+        yield run
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(3, OLD), (1, "the heartbeat could not be read")],
+)
+def test_the_watchdog_tells_an_old_heartbeat_and_its_own_failure(
+    watchdog: Callable[[int], str], code: int, said: str
+) -> None:
+    """In whatever words the command found for it; with its own page."""
+    first, _, page = watchdog(code).splitlines()
+    assert first == f"engine watchdog, main: no sign of life. {said}"
+    assert (ROOT / page.removeprefix(f"https://github.com/{REPOSITORY}/blob/0a/")).is_file()
+
+
+def test_the_watchdog_is_silent_while_hours_end(watchdog: Callable[[int], str]) -> None:
+    assert watchdog(0) == ""
+
+
+def test_the_watchdog_speaks_chinese_where_the_operator_does(runner: Runner, watchdog: Callable[[int], str]) -> None:
+    runner.contexts["vars.NOTIFY_LANG"] = "zh"
+    assert "main: 没有心跳。 无法读取心跳" in watchdog(1)
+
+
+def test_the_watchdogs_alarm_needs_no_python(runner: Runner, watchdog: Callable[[int], str]) -> None:
+    without_python(runner)
+    assert "the heartbeat could not be read" in watchdog(1)
+
+
+@pytest.mark.parametrize("place", ["look/Tell the operator"])
+def test_the_watchdog_also_speaks_when_its_look_took_too_long(place: str) -> None:
+    step = next(step for found, step in steps(load("watchdog.yml")) if found == place)
+    assert step["if"] == "${{ failure() || cancelled() }}"
 
 
 def test_the_name_of_a_run_is_what_the_dispatcher_looks_for() -> None:

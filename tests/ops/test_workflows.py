@@ -220,15 +220,17 @@ def tool(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 SCHEMA = ("check-jsonschema", "--builtin-schema", "vendor.github-workflows")
 ZIZMOR = ("zizmor", "--offline", "--no-progress", "--pedantic")
+ACTIONLINT = ("actionlint", "-no-color")
+LINTERS = pytest.mark.parametrize("command", [SCHEMA, ZIZMOR, ACTIONLINT], ids=["schema", "zizmor", "actionlint"])
 
 
-@pytest.mark.parametrize("command", [SCHEMA, ZIZMOR], ids=["schema", "zizmor"])
+@LINTERS
 def test_the_workflow_linters_find_nothing(command: tuple[str, ...]) -> None:
     done = tool(*command, *map(str, FILES))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", [SCHEMA, ZIZMOR], ids=["schema", "zizmor"])
+@LINTERS
 def test_the_workflow_linters_would_find_something(command: tuple[str, ...], tmp_path: Path) -> None:
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
@@ -238,6 +240,26 @@ def test_the_workflow_linters_would_find_something(command: tuple[str, ...], tmp
         "    steps:\n      - run: echo ${{ github.event.issue.title }}\n"
     )
     assert tool(*command, str(bad)).returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "found"),
+    [
+        ("steps.outcome.outputs.exit_code == '1'", "steps.outcom.outputs.exit_code == '1'", '"outcom" is not defined'),
+        ("inputs.slot }}", "inputs.slots }}", '"slots" is not defined'),
+        ("needs: hour", "needs: hours", "does not exist"),
+        ("cancel-in-progress: false", "cancel-in-progress: true", '"queue: max" cannot be combined'),
+    ],
+)  # fmt: skip
+def test_actionlint_finds_what_no_script_would_tell(right: str, wrong: str, found: str, tmp_path: Path) -> None:
+    """Expressions are GitHub's own language: a misspelt name in one is empty, and says nothing."""
+    source = (ROOT / ".github" / "workflows" / "main.yml").read_text(encoding="utf-8")
+    assert right in source
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / "main.yml").write_text(source.replace(right, wrong), encoding="utf-8")
+    done = tool(*ACTIONLINT, str(folder / "main.yml"))
+    assert (done.returncode, found in done.stdout) == (1, True), done.stdout
 
 
 def test_scripts_run_in_bash_that_stops_at_the_first_error() -> None:

@@ -64,13 +64,17 @@ def test_a_signal_ends_a_wait_at_once_and_the_hour_by_its_own_exit_line(engine: 
 
 
 @pytest.mark.slow
-def test_a_signal_between_send_and_answer_lets_the_order_be_confirmed_and_booked(engine: Engine) -> None:
-    """Both signals of a runner that cancels a job: the first is enough, and the other one changes nothing."""
+@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGTERM), (signal.SIGTERM,) * 3], ids=["runner", "group"])
+def test_signals_between_send_and_answer_let_the_order_be_confirmed_and_booked(
+    engine: Engine, signals: tuple[signal.Signals, ...]
+) -> None:
+    """A runner that cancels a job sends two; systemd signals the dispatcher and the engine, and the one the other."""
     with live(SLOW) as (settings, exchange):
         process = engine.start("--json", **settings)
         until(process, exchange, ORDER)
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGTERM)
+        for number in signals:
+            process.send_signal(number)
+            time.sleep(0.2)  # two of a kind that wait to be delivered would be one
         out, _ = process.communicate(timeout=60)
         line = json.loads(out.splitlines()[-1])
         assert [order["status"] for order in line["orders"]] == ["done"]
@@ -78,18 +82,6 @@ def test_a_signal_between_send_and_answer_lets_the_order_be_confirmed_and_booked
         assert lease_is_free(engine)
         again = engine("--json", **settings)
         assert (again.code, exchange.calls[ORDER]) == (0, 1), again.out
-
-
-@pytest.mark.slow
-def test_a_second_signal_of_its_kind_ends_the_process_where_it_stands(engine: Engine) -> None:
-    with live(SLOW) as (settings, exchange):
-        process = engine.start(**settings)
-        until(process, exchange, ORDER)
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)  # two signals of a kind that wait to be delivered are one
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-        assert process.returncode == -signal.SIGTERM
 
 
 def test_a_wait_of_the_machines_clock_ends_when_the_process_is_told_to_stop() -> None:

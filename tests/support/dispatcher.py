@@ -114,7 +114,13 @@ class Dispatcher:
         alerts = tuple(str(message["seen"]) for message in self.telegram.messages)
         ended = Ended(process.returncode, out, err, log, alerts, "\n".join(sorted(watch.seen)))
         assert not [secret for secret in SECRETS if secret in ended.everything()]
+        assert not [alert for alert in alerts if not page_of(alert).is_file()]
         return ended
+
+
+def page_of(alert: str) -> Path:
+    """The runbook page that an alert names in its last line."""
+    return ROOT / "docs" / alert.splitlines()[-1].rpartition("docs/")[2]
 
 
 class ProcessList:

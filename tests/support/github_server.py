@@ -90,7 +90,7 @@ class GitHub(HttpStub):
 
 
 def _job(name: str, conclusion: str, failed: str) -> dict[str, Any]:
-    names = ["Set up job", *(f"engine exit {code}" for code in range(1, 5)), "Complete job"]
+    names = ["Set up job", "engine stopped", *(f"engine exit {code}" for code in range(1, 5)), "Complete job"]
     steps = [
         {"name": step, "status": "completed", "conclusion": "failure" if step == failed else "skipped", "number": n}
         for n, step in enumerate([*names, "Run the engine"])

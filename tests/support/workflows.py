@@ -99,7 +99,7 @@ class Expressions:
             return token[1:-1].replace("''", "'")
         if tokens[:2] == ["(", ")"]:
             del tokens[:2]
-            return {"always": True, "failure": self.failed, "success": not self.failed}[token]
+            return {"always": True, "failure": self.failed, "success": not self.failed, "cancelled": False}[token]
         if tokens[:1] == ["("]:
             return self._called(token, tokens)
         return self.values.get(token, "")
