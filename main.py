@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from runtime.command import arguments, bad_settings, heed_signals, keep_to_ourselves, shown, tell_unexpected, unexpected
 from runtime.config import read_settings
 from runtime.cycle import run_cycle
-from runtime.doctor import examine
 from runtime.domain.texts import Language
 from runtime.errors import SettingsError
 from runtime.wiring import wired
@@ -18,10 +17,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one hour (or, with --validate-only, prove that one could run); returns the exit code."""
     given = arguments(argv)
     try:
+        if given.validate_only:
+            from runtime.doctor import consult
+
+            return consult(given, wired)
         settings = read_settings(given.overrides)
         with wired(settings, given.write, stop=heed_signals()) as wiring:
-            if settings.validate_only:
-                return examine(wiring.settings, wiring.world, given)
             try:
                 report = run_cycle(wiring.settings, wiring.strategy, wiring.world)
             except Exception as error:  # told here, while there is a messenger; the exit line follows below

@@ -26,6 +26,9 @@ Around the hour
     command      the command line of an hour, and its exit line
     job_summary  --summary: the hour on the page of its GitHub job
     doctor       --validate-only: prove that an hour could run
+    checkup      independent checks side by side, each within its time
+    checks       what the doctor looks at here: sign-in, store, pool, messenger
+    checks_exchange  what he looks at there: the key, the account, orders that are only tested
     what_if      a taped hour decided with other settings
     replay       run a taped hour again, and show what differs
     operations   what an operator does between hours: init, adopt, control, orders

@@ -15,7 +15,7 @@ from secrets import token_hex
 
 from runtime.backup import Archive, Copied, Target, back_up, move, restore
 from runtime.book_commands import BOOK_COMMANDS, Desk, add_book_parsers
-from runtime.command import keep_to_ourselves, say
+from runtime.command import Arguments, keep_to_ourselves, say
 from runtime.config import RunMode, Settings, asked_mode, read_settings, read_store_settings
 from runtime.domain.control import Mode
 from runtime.domain.ledger import Book
@@ -52,6 +52,13 @@ class BookCommand:
     """One command that reads the books of the account in the mode that an hour would run in."""
 
     run: Callable[[Desk, argparse.Namespace], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeCommand:
+    """One command that wires and prints for itself; `run` gives the exit code."""
+
+    run: Callable[[argparse.Namespace], int]
 
 
 def _started(wiring: Wired, given: argparse.Namespace) -> Answer:
@@ -144,6 +151,13 @@ def _copied(copied: Copied) -> Answer:
     return said | {"control_kept": copied.control_kept} if copied.control_kept else said
 
 
+def _examined(given: argparse.Namespace) -> int:
+    from runtime.doctor import consult
+
+    overrides = {"mode": given.mode, "at": given.at, "market": given.market}
+    return consult(Arguments(overrides, given.json, validate_only=True, deep=given.deep), wired)
+
+
 def _overview(state: State) -> Answer:
     return {
         "slot_done": state.slot_done,
@@ -156,7 +170,7 @@ def _overview(state: State) -> Answer:
     }
 
 
-COMMANDS: Mapping[str, Command | StoreCommand | BookCommand] = {
+COMMANDS: Mapping[str, Command | StoreCommand | BookCommand | WholeCommand] = {
     "init": Command(_started, {"first_run": "fresh"}),
     "rebuild": Command(_started, {"first_run": "rebuild"}),
     "adopt": Command(_adopted, {}),
@@ -168,6 +182,7 @@ COMMANDS: Mapping[str, Command | StoreCommand | BookCommand] = {
     "backup": StoreCommand(_backed_up),
     "restore": StoreCommand(_restored),
     "move": StoreCommand(_moved),
+    "doctor": WholeCommand(_examined),
     **{name: BookCommand(run) for name, run in BOOK_COMMANDS.items()},
 }
 
@@ -194,6 +209,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--who", default="operator")
         command.add_argument("--why", default="")
     commands.add_parser("status", help="what the state holds")
+    doctor = commands.add_parser("doctor", help="prove that an hour could run; never trades (main.py --validate-only)")
+    doctor.add_argument("--deep", action="store_true", help="a test order for every pair in play")
+    doctor.add_argument("--json", action="store_true", help="print one JSON line and nothing else")
     heartbeat = commands.add_parser("heartbeat", help="exit 3 if no hour has ended lately; needs only the store")
     heartbeat.add_argument("--max-age-minutes", type=int, default=75)
     _add_copying(commands)
@@ -217,8 +235,7 @@ def _add_copying(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command.add_argument("--force", metavar="ACCOUNT", default="", help="overwrite the state of this account")
 
 
-def _answered(given: argparse.Namespace) -> Answer:
-    command = COMMANDS[given.command]
+def _answered(given: argparse.Namespace, command: Command | StoreCommand | BookCommand) -> Answer:
     if isinstance(command, StoreCommand):
         paper = given.mode == RunMode.PAPER
         settings = read_store_settings(given.mode, given.market)
@@ -244,8 +261,11 @@ def _from_the_books(command: BookCommand, given: argparse.Namespace) -> Answer:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 = done, 2 = bad settings or arguments, 3 = refused."""
     given = _parser().parse_args(argv)
+    command = COMMANDS[given.command]
+    if isinstance(command, WholeCommand):
+        return command.run(given)
     try:
-        answer, code = _answered(given), 0
+        answer, code = _answered(given, command), 0
     except (SettingsError, BadInput) as error:
         answer, code = {"error": str(error)}, 2
     except EngineError as error:

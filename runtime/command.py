@@ -32,6 +32,8 @@ class Arguments:
     overrides: Mapping[str, object]
     json_only: bool
     summary: JobSummary | None = None
+    validate_only: bool = False
+    deep: bool = False
 
     def write(self, text: str) -> None:
         """Print for people; silent with --json."""
@@ -80,6 +82,7 @@ def arguments(argv: Sequence[str] | None) -> Arguments:
     )
     parser.add_argument("--mode", choices=["paper", "dry_run", "live"], help="default: ENGINE_MODE, else paper")
     parser.add_argument("--validate-only", action="store_true", help="prove that an hour could run; never trades")
+    parser.add_argument("--deep", action="store_true", help="with --validate-only: a test order for every pair in play")
     parser.add_argument("--slot", metavar="HOUR", help="the UTC hour this run was asked for, as 2026-11-21T09")
     parser.add_argument("--at", metavar="HOUR", help="paper only: the simulated UTC hour, as 2024-03-01T09")
     parser.add_argument("--market", metavar="WHAT", help="paper only: embedded, a candle folder, or binance")
@@ -88,10 +91,11 @@ def arguments(argv: Sequence[str] | None) -> Arguments:
     parser.add_argument("--summary", type=Path, metavar="FILE", help="add the hour to this file, in GitHub's Markdown")
     parser.add_argument("--summary-figures", action="store_true", help="with the account's amounts; else shares alone")
     given = parser.parse_args(argv)
+    if given.deep and not given.validate_only:
+        parser.error("--deep: belongs to --validate-only")
     overrides = {name: getattr(given, name) for name in ("mode", "slot", "at", "market", "pools")}
-    overrides["validate_only"] = given.validate_only or None
     summary = JobSummary(given.summary, given.summary_figures) if given.summary else None
-    return Arguments(overrides, given.json, summary)
+    return Arguments(overrides, given.json, summary, given.validate_only, given.deep)
 
 
 def shown(report: Report, given: Arguments, language: str) -> int:

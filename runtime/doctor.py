@@ -1,123 +1,165 @@
-"""The doctor: prove that an hour could run, without trading. Each check names its fix; one that fails hides none."""
+"""The doctor (`--validate-only`, `python -m runtime doctor`): prove that an hour could run, and trade nothing.
+
+One table: what was looked at, what was seen, and the fix of whatever is not as it should be; and one JSON line with the
+same. Its world is made for looking: it asks once and not for long, orders and alerts are held back behind the ports,
+and of the store it writes the probe document alone. How the checks run side by side is told in `checkup`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from io import StringIO
+from shutil import get_terminal_size
+from time import monotonic
+from typing import Protocol
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from runtime import checks, checks_exchange
+from runtime.checkup import Check, Row, Verdict, failed, hold, skipped
 from runtime.command import Arguments, print_line
-from runtime.config import RunMode, Settings
-from runtime.domain.instruments import buy_lots
-from runtime.domain.money import CASH, CORE, ZERO, plain
-from runtime.domain.orders import Leg, Side, Sleeve, client_id
-from runtime.domain.pool import Rung, parse_pool
-from runtime.domain.slots import date_at, slot_at
-from runtime.errors import EngineError
-from runtime.hour import SKEW_MAX_MS
-from runtime.ports import OrderRequest, World
+from runtime.config import Settings, read_settings
+from runtime.domain.redaction import redact
+from runtime.domain.report import CycleStatus
+from runtime.errors import Misconfigured, SettingsError
+from runtime.ports import World
+
+SECONDS = 7.0
+LEAST_SECONDS = 2.0
+"""How long wiring and checks may take together, and the checks at least: so the doctor answers within 10 s whatever is
+dead, also where loading Google's and Binance's clients takes a slow machine seconds.
+"""
+
+WIDTH = 140
+_COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bold red", Verdict.SKIPPED: "dim"}
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing proved or not: `finding` says what was found, or what is wrong and how to mend it."""
+class Wiring(Protocol):
+    """What the doctor needs of a wired world."""
 
-    name: str
-    ok: bool
-    finding: str
+    @property
+    def settings(self) -> Settings:
+        """The settings as they hold in it."""
+
+    @property
+    def world(self) -> World:
+        """The world."""
 
 
-def examine(settings: Settings, world: World, given: Arguments) -> int:
-    """Run every check and print them; 0 only if all hold, else 3."""
-    checks = [_settings(settings)]
-    checks += [_checked(name, check) for name, check in _checks(settings, world).items()]
-    if settings.mode is not RunMode.PAPER:
-        checks += [Check(f"telegram {name}", found == "ok", found) for name, found in world.alerter.probe().items()]
-    width = max(len(check.name) for check in checks)
-    for check in checks:
-        given.write(f"{'ok  ' if check.ok else 'FAIL'}  {check.name.ljust(width)}  {check.finding}")
-    code = 0 if all(check.ok for check in checks) else 3
-    found = [{"name": check.name, "ok": check.ok, "finding": check.finding} for check in checks]
-    line: Mapping[str, object] = {"exit_code": code, "status": "validated" if not code else "invalid", "checks": found}
-    print_line(line)
+Wire = Callable[[Settings, Callable[[str], object]], AbstractContextManager[Wiring]]
+
+
+def consult(given: Arguments, wire: Wire) -> int:
+    """Examine what `given` asks for; 0 if nothing failed, 2 where the settings are wrong, else 3."""
+    begun = monotonic()
+    try:
+        settings = read_settings({**given.overrides, "validate_only": True})
+        with wire(settings, given.write) as wiring:
+            case = checks.Case(wiring.settings, wiring.world, given.deep)
+            rows = hold(examinations(case), max(LEAST_SECONDS, begun + SECONDS - monotonic()))
+            return _told([_clean(row, settings) for row in rows], given)
+    except SettingsError as error:
+        row = failed("settings", "; ".join(error.problems), "correct each of them; docs/settings.md explains them")
+        return _told(_nothing_else(row), given, wrong=str(error))
+    except Misconfigured as error:
+        return _told(_nothing_else(failed("settings", f"{error.what}: {error.why}", error.fix)), given)
+
+
+def examinations(case: checks.Case) -> list[Check | Row]:
+    """Every check, in the order of the table."""
+    return [
+        checks.settings_row(case.settings),
+        checks.sign_in(case),
+        *checks.store(case),
+        checks.upstream(case),
+        checks_exchange.reach(case),
+        checks_exchange.prices(case),
+        checks_exchange.key(case),
+        checks_exchange.account(case),
+        checks_exchange.earn(case),
+        checks_exchange.test_orders(case),
+        *checks.messenger(case),
+    ]
+
+
+NAMES = (
+    "settings",
+    checks.SIGN_IN,
+    checks.STORE_READ,
+    checks.SLOT,
+    checks.CONTROL,
+    checks.HEARTBEAT,
+    checks.MISSED,
+    checks.STORE_WRITE,
+    checks.UPSTREAM,
+    checks_exchange.REACH,
+    checks_exchange.PLACE,
+    checks_exchange.CLOCK,
+    checks_exchange.PRICES,
+    checks_exchange.KEY,
+    checks_exchange.TRADE,
+    checks_exchange.WITHDRAW,
+    checks_exchange.ADDRESSES,
+    checks_exchange.EXPIRY,
+    checks_exchange.OTHERS,
+    checks_exchange.ACCOUNT,
+    checks_exchange.EARN,
+    checks_exchange.ORDERS,
+    checks.TOKEN,
+    checks.CHAT,
+)
+"""The rows of the table."""
+
+
+def _nothing_else(row: Row) -> list[Row]:
+    """The table where nothing could be looked at."""
+    return [row, *(skipped(name, f"needs {row.name}: nothing was contacted") for name in NAMES if name != row.name)]
+
+
+def _clean(row: Row, settings: Settings) -> Row:
+    """The row without a secret, should the other side have echoed one."""
+    known = (*settings.secrets(), settings.telegram_chat or "")
+    return replace(row, seen=redact(row.seen, known), fix=redact(row.fix, known))
+
+
+def _told(rows: Sequence[Row], given: Arguments, wrong: str = "") -> int:
+    """Print the table and the last line; returns the exit code."""
+    counts = Counter(row.verdict for row in rows)
+    code = 2 if wrong else 3 if counts[Verdict.FAILED] else 0
+    status = CycleStatus.BAD_SETTINGS.value if wrong else "invalid" if code else "validated"
+    given.write(table(rows, colours=sys.stdout.isatty()))
+    given.write(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
+    line: dict[str, object] = {"exit_code": code, "status": status} | ({"error": wrong} if wrong else {})
+    if given.json_only:
+        print_line(line | {"checks": [_document(row) for row in rows]})
+    else:
+        print_line(
+            line | {v.value: [r.name for r in rows if r.verdict is v] for v in (Verdict.FAILED, Verdict.WARNING)}
+        )
     return code
 
 
-def _settings(settings: Settings) -> Check:
-    return Check(
-        "settings", ok=True, finding=f"mode {settings.mode}, account {settings.account}, store {settings.store}"
-    )
+def _document(row: Row) -> Mapping[str, str]:
+    return {"name": row.name, "status": row.verdict.value, "seen": row.seen, "fix": row.fix}
 
 
-def _checks(settings: Settings, world: World) -> Mapping[str, Callable[[], str]]:
-    return {
-        "state store read": lambda: _state(world),
-        "state store write": lambda: _probed(world),
-        "exchange clock": lambda: _clock(world),
-        "exchange prices": lambda: f"{len(world.market.prices())} pairs",
-        "account": lambda: _account(world),
-        "earn": lambda: f"{len(world.exchange.earn_positions())} positions",
-        "test order": lambda: _test_order(settings, world),
-        "upstream pool": lambda: _pool(settings, world),
-    }
-
-
-def _checked(name: str, check: Callable[[], str]) -> Check:
-    try:
-        return Check(name, ok=True, finding=check())
-    except EngineError as error:
-        return Check(name, ok=False, finding=str(error))
-
-
-def _state(world: World) -> str:
-    loaded = world.store.load()
-    if loaded.state is None:
-        return "no state document yet: the first run needs first_run: fresh"
-    return f"slot {loaded.state.slot_done or 'none'} done, {len(loaded.state.open_intents)} open intents"
-
-
-def _probed(world: World) -> str:
-    world.store.probe()
-    return "probe document written and read"
-
-
-def _clock(world: World) -> str:
-    before = world.clock.now_ms()
-    skew = world.market.server_time_ms() - (before + world.clock.now_ms()) // 2
-    if abs(skew) > SKEW_MAX_MS:
-        raise EngineError(f"differs by {skew} ms, the limit is {SKEW_MAX_MS} ms: repair time synchronisation")
-    world.exchange.sync_clock(skew)
-    return f"differs by {skew} ms"
-
-
-def _account(world: World) -> str:
-    account = world.exchange.account()
-    if not account.can_trade:
-        raise EngineError("the account may not trade: allow spot trading for the key")
-    return f"{len(account.balances)} assets"
-
-
-def _test_order(settings: Settings, world: World) -> str:
-    """`order/test`: the exchange judges an order like a daily purchase and places nothing."""
-    pair = CORE + CASH
-    read_ms, instruments = world.market.instruments([pair])
-    lots = buy_lots(instruments[pair], settings.strategy.buy_min, world.market.prices()[pair], ZERO)
-    if not lots.parts:
-        raise EngineError(f"{pair}: {plain(settings.strategy.buy_min)} USDT is less than the exchange's {lots.filter}")
-    leg = Leg(Sleeve.BTC_CORE, pair, Side.BUY)
-    name = client_id(settings.account, slot_at(read_ms), leg, 0)
-    refused = world.exchange.test_order(OrderRequest(name, pair, Side.BUY, lots.total, read_ms))
-    if refused is not None:
-        raise EngineError(f"{pair}: refused: {refused.code} {refused.message}")
-    return f"{plain(lots.total)} {pair} would be accepted"
-
-
-def _pool(settings: Settings, world: World) -> str:
-    """The published release beside what is expected of it."""
-    upstream = next((source for source in world.pools if source.rung is Rung.FRESH_UPSTREAM), None)
-    if upstream is None:
-        raise EngineError("no upstream is set: name GOOGLE_CLOUD_PROJECT; until then new entries are paused")
-    ladder, today = settings.ladder, date_at(world.clock.now_ms())
-    pool = parse_pool(upstream.read(), today, ladder)
-    age, modes = (today - pool.as_of_date).days, ", ".join(ladder.acceptable_modes)
-    expected = f"at most {ladder.max_age_days} days, {ladder.expected_size} symbols, mode {modes}"
-    return f"{pool.version}: {age} days old, {len(pool.symbols)} symbols, mode {pool.mode} (expected: {expected})"
+def table(rows: Sequence[Row], *, colours: bool) -> str:
+    """The rows for people, as wide as the terminal."""
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("", "check", "seen", "fix"):
+        shown.add_column(title, overflow="fold")
+    for row in rows:
+        verdict = Text(row.verdict.value, style=_COLOURS[row.verdict])
+        shown.add_row(verdict, Text(row.name), Text(row.seen), Text(row.fix))
+    width = get_terminal_size((WIDTH, 0)).columns
+    page = Console(file=StringIO(), width=width, force_terminal=colours, color_system="auto" if colours else None)
+    with page.capture() as printed:
+        page.print(shown)
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())

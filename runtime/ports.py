@@ -236,6 +236,15 @@ def _nothing(snapshot: Snapshot | None) -> object:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this process is to Google: the kind of credentials, the account and the project they name (empty = none)."""
+
+    kind: str
+    account: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """Everything outside the hour, as one value.
 
@@ -244,6 +253,7 @@ class World:
     `key_digest` recognises the API key by a salt, and shows nothing of it. `witnessed` gives what this world answered
     until now, as JSON values for the tape; a snapshot that is on the tape need not be told twice.
     `stop` says why this process should end (a signal came), or nothing; no wait of `clock` goes on after that.
+    `identity` signs in to Google, where Google is used at all.
     """
 
     clock: Clock
@@ -262,3 +272,4 @@ class World:
     stop: Callable[[], str] = str  # says nothing: nobody stops this process
     key_digest: Callable[[str], str] = _no_key
     witnessed: Callable[[Snapshot | None], object] = _nothing
+    identity: Callable[[], Identity] | None = None

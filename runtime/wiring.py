@@ -19,7 +19,7 @@ from typing import Any
 from runtime.adapters.clock import SimulatedClock, SystemClock
 from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.console import ConsoleAlerter
-from runtime.adapters.dry_run import ReadOnlyExchange, ReadOnlyStore, SilentAlerter
+from runtime.adapters.dry_run import ProbedStore, ReadOnlyExchange, ReadOnlyStore, SilentAlerter
 from runtime.adapters.files import TAPE_SUFFIX, FilePoolSource, FolderReportSink, read_tape
 from runtime.adapters.witness import Teller, Witness
 from runtime.backup import Archive
@@ -34,7 +34,7 @@ from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import MINUTE_MS, parse_slot, slot_date, slot_start_ms
 from runtime.domain.texts import Language
 from runtime.errors import BadInput, SettingsError, Unavailable
-from runtime.ports import Clock, MarketData, PoolSource, World
+from runtime.ports import Clock, Identity, MarketData, PoolSource, World
 from runtime.wiring_stores import firestore_store, live_home, market_label, paper_home, sqlite_store
 from strategies import REGISTRY, Strategy
 from strategies.indicators import ahr999, facts_of
@@ -50,6 +50,8 @@ FIXTURE_FOLDER = Path(__file__).resolve().parent / "adapters" / "simulated" / "f
 PAPER_CAPITAL = Decimal(10_000)
 PAPER_MINUTE = 15
 WORKERS = 8
+CHECK_TIMEOUTS_S, CHECK_MESSENGER_S = (3.0, 4.0), 4.0
+"""How long a check waits for an answer of Binance and of Telegram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,10 @@ def wired(
         real = settings.mode is not RunMode.PAPER
         world = _real(settings, clock or SystemClock(stop=stop), opened) if real else _paper(settings, write)
         world = replace(world, stop=stop, key_digest=partial(digest, key=_key_of(settings)))
-        if settings.mode is RunMode.DRY_RUN:
-            world = _dry(world)
+        if settings.validate_only:
+            world = _read_only(world, ProbedStore)
+        elif settings.mode is RunMode.DRY_RUN:
+            world = _read_only(world, ReadOnlyStore)
         opened.callback(world.store.close)
         yield Wired(settings, REGISTRY[settings.profile], Witness(world).world)
 
@@ -187,7 +191,7 @@ def _binance_market(settings: Settings, clock: Clock) -> MarketData:
 def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
     home = live_home(settings)
     # First: its connection is made in the background while Binance's client is imported.
-    store, upstream = _store_and_upstream(settings, home, clock)
+    store, upstream, identity = _store_and_upstream(settings, home, clock)
     from runtime.adapters.binance.client import Connection, Credentials, Hosts
     from runtime.adapters.binance.exchange import BinanceExchange
     from runtime.adapters.binance.market import BinanceMarket
@@ -196,10 +200,15 @@ def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
 
     key, secret, token = settings.secrets()
     hosts = Hosts(settings.binance_api, settings.binance_api, settings.binance_market)
-    connection = Connection(clock, Credentials(key, secret), hosts)
+    keys = Credentials(key, secret)
+    if settings.validate_only:
+        connection = Connection(clock, keys, hosts, CHECK_TIMEOUTS_S, retry_delays_s=())
+    else:
+        connection = Connection(clock, keys, hosts)
     gather = ThreadGather(WORKERS)
     opened.callback(gather.close)
     bot = Bot(token=token, chat_id=settings.telegram_chat or "", base_url=settings.telegram_api)
+    bot = replace(bot, total_s=CHECK_MESSENGER_S) if settings.validate_only else bot
     return World(
         clock=clock,
         pools=(*upstream, *_local_files(settings)),
@@ -212,15 +221,19 @@ def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
         owner=secrets.token_hex(16),
         render=_renderer(settings),
         explain=explain,
+        identity=identity,
     )
 
 
-def _store_and_upstream(settings: Settings, home: Path, clock: Clock) -> tuple[Archive, tuple[PoolSource, ...]]:
+def _store_and_upstream(
+    settings: Settings, home: Path, clock: Clock
+) -> tuple[Archive, tuple[PoolSource, ...], Callable[[], Identity] | None]:
     if not settings.google_project:
-        return sqlite_store(home, clock, settings), ()
-    store, upstream, dial = firestore_store(settings)
-    dial()
-    return sqlite_store(home, clock, settings) if settings.store == "sqlite" else store, (upstream,)
+        return sqlite_store(home, clock, settings), (), None
+    cloud = firestore_store(settings, brief=settings.validate_only)
+    cloud.dial()
+    store = sqlite_store(home, clock, settings) if settings.store == "sqlite" else cloud.store
+    return store, (cloud.upstream,), cloud.identity
 
 
 def _local_files(settings: Settings) -> tuple[PoolSource, ...]:
@@ -228,12 +241,12 @@ def _local_files(settings: Settings) -> tuple[PoolSource, ...]:
     return tuple(FilePoolSource(Rung.LOCAL_FILE, path, where) for where, path in (own | LOCAL_ARTIFACTS).items())
 
 
-def _dry(world: World) -> World:
+def _read_only(world: World, store: type[ReadOnlyStore]) -> World:
     counts: Counter[str] = Counter()
     return replace(
         world,
         exchange=ReadOnlyExchange(world.exchange, counts),
-        store=ReadOnlyStore(world.store, counts),
+        store=store(world.store, counts),
         alerter=SilentAlerter(world.alerter, counts),
         suppressed=counts,
     )

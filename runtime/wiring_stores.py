@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,9 +15,23 @@ from runtime.adapters.clock import SystemClock
 from runtime.backup import Archive, File
 from runtime.config import Settings
 from runtime.errors import BadInput
-from runtime.ports import Clock, PoolSource
+from runtime.ports import Clock, Identity, PoolSource
 
 BUILT_IN_MARKETS = frozenset({"embedded", "binance"})
+CHECK_ATTEMPT_S, CHECK_READ_S = 4.0, 3.0
+"""How long a check waits for an answer: it is asked once, by somebody who looks on, and must name what is dead soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """What is on Firestore: the account's documents and the upstream's pool. `dial` opens the connection early,
+    `identity` says who signs in.
+    """
+
+    store: Archive
+    upstream: PoolSource
+    dial: Callable[[], None]
+    identity: Callable[[], Identity]
 
 
 @contextmanager
@@ -24,7 +39,7 @@ def wired_store(settings: Settings, *, paper: bool = False) -> Iterator[Archive]
     """The account's store alone, real or (`paper`) simulated, for a command that asks the exchange for nothing."""
     home = paper_home(settings) if paper else live_home(settings)
     local = settings.store == "sqlite"
-    with closing(sqlite_store(home, SystemClock(), settings) if local else firestore_store(settings)[0]) as store:
+    with closing(sqlite_store(home, SystemClock(), settings) if local else firestore_store(settings).store) as store:
         yield store
 
 
@@ -42,15 +57,16 @@ def export_place(path: Path | None) -> AbstractContextManager[Callable[[str], ob
     return whole_stream() if path is None else whole_file(path)
 
 
-def firestore_store(settings: Settings) -> tuple[Archive, PoolSource, Callable[[], None]]:
-    """The account's documents on Firestore, the upstream's pool beside them, and what opens their connection early."""
-    from runtime.adapters.firestore import Connection, FirestoreArchive, FirestorePoolSource
+def firestore_store(settings: Settings, *, brief: bool = False) -> Cloud:
+    """What is on Firestore, through one connection; `brief`: one that does not wait for long."""
+    from runtime.adapters.firestore import Connection, Deadlines, FirestoreArchive, FirestorePoolSource
 
     project = settings.google_project or ""
-    connection = Connection(project, settings.firestore_database, settings.firestore_emulator)
+    deadlines = Deadlines(CHECK_ATTEMPT_S, CHECK_READ_S) if brief else Deadlines()
+    connection = Connection(project, settings.firestore_database, settings.firestore_emulator, deadlines)
     store = FirestoreArchive(connection, settings.account, settings.state_collection, settings.state_document)
     upstream = FirestorePoolSource(connection, settings.upstream_collection, settings.upstream_document)
-    return store, upstream, connection.dial
+    return Cloud(store, upstream, connection.dial, connection.identity)
 
 
 def sqlite_store(home: Path, clock: Clock, settings: Settings) -> Archive:

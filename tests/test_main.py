@@ -169,18 +169,23 @@ def test_a_dry_run_of_a_live_account_sends_nothing(engine: Engine) -> None:
 
 
 def test_validate_only_proves_what_it_can_and_names_what_it_cannot(engine: Engine) -> None:
-    paper = engine("--validate-only")
-    assert paper.line["status"] == "validated"
-    assert "2026-03-01-core_major: 14 days old, 5 symbols, mode core_major" in paper.out
+    paper = engine("--validate-only", "--deep")
+    assert (paper.code, paper.err, paper.line["status"]) == (0, "", "validated")
+    assert "version 2026-03-01-core_major; mode core_major (expected core_major); size 5" in paper.out
     with live() as (settings, exchange):
-        run = engine("--validate-only", **settings)
-        assert run.code == 3
-        failed = {check["name"] for check in run.line["checks"] if not check["ok"]}
-        assert failed
-        assert {name.split()[0] for name in failed} == {"telegram", "upstream"}
+        run = engine("--validate-only", "--deep", **settings)
+        assert (run.code, run.line["failed"]) == (3, ["telegram token"])
+        assert run.line["warning"][0] == "upstream document"
         assert exchange.venue.books.orders == {}
+        assert {name for name in exchange.calls if not name.startswith("GET ")} == {"POST /api/v3/order/test"}
         wrong = engine("--validate-only", **settings | {"BINANCE_API_SECRET": "another-secret"})
-        assert {"account", "earn", "test order"} <= {check["name"] for check in wrong.line["checks"] if not check["ok"]}
+        assert wrong.line["failed"] == ["api key", "telegram token"]
+
+
+def test_deep_is_for_the_doctor_alone(engine: Engine) -> None:
+    run = engine("--deep")
+    assert (run.code, run.line["status"]) == (2, "bad_settings")
+    assert "--deep" in run.line["error"]
 
 
 @pytest.mark.skipif(not KLINES.is_dir(), reason="the recorded Binance candles are not beside this checkout")

@@ -146,6 +146,13 @@ class ReadOnlyStore:
         self._real.close()
 
 
+class ProbedStore(ReadOnlyStore):
+    """A store that is only read, but for its probe document: so `--validate-only` proves that it may be written."""
+
+    def probe(self) -> None:
+        self._real.probe()
+
+
 class SilentAlerter:
     """Takes every alert and tells nobody."""
 

@@ -16,10 +16,21 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from runtime.domain.money import ONE, ZERO, Dec, common_step, divide_down, floor_to_step, parse_decimal, plain
+from runtime.domain.money import (
+    ONE,
+    ZERO,
+    Dec,
+    ceil_to_step,
+    common_step,
+    divide_down,
+    floor_to_step,
+    parse_decimal,
+    plain,
+)
 from runtime.errors import BadInput, BadPayload
 
 NOTIONAL_SPARE = Decimal("0.02")
+TEST_SPARE = Decimal("0.05")
 SELL_PARTS_MAX = 20
 PRECISION_MAX = 18
 
@@ -122,6 +133,20 @@ def buy_lots(instrument: Instrument, budget: Decimal, price: Decimal, held: Deci
         if quantity <= 0:
             return _refuse("MAX_POSITION", held=held, max=instrument.max_position)
     whole = floor_to_step(quantity, instrument.step)
+    return _forbidden(instrument, whole, price) or Lots((whole,))
+
+
+def least_lots(instrument: Instrument, budget: Decimal, price: Decimal) -> Lots:
+    """What a test order asks for: the smallest quantity that every filter allows and that is worth `budget` (quote
+    units) at `price`, a little above the least notional, because a test should fail for a filter and not for a tick.
+    """
+    if price <= 0:
+        return _refuse("PRICE", price=price)
+    worth = max(budget, instrument.min_notional * (ONE + TEST_SPARE))
+    whole = ceil_to_step(max(divide_down(worth, price), instrument.min_qty), instrument.step)
+    cap = _cap(instrument, price)
+    if cap is not None and whole > cap:
+        return _refuse("MARKET_LOT_SIZE", quantity=whole, max=cap)
     return _forbidden(instrument, whole, price) or Lots((whole,))
 
 

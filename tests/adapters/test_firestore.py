@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,16 +14,19 @@ from typing import Any
 import google.auth
 import grpc  # type: ignore[import-untyped]
 import pytest
+from google.auth import compute_engine, credentials
 from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
 
 from runtime.adapters.firestore import Connection, FirestorePoolSource, FirestoreStore, documents
+from runtime.adapters.firestore.identity import identity_of
 from runtime.domain.control import Control, Mode
 from runtime.domain.market import DailySeries
 from runtime.domain.pool import Rung
 from runtime.domain.state import State
 from runtime.errors import LeaseLost, StateUnreadable, StoreError, StoreMisconfigured, StoreUnavailable, Unavailable
-from runtime.ports import Changes, DailyCache, Held
+from runtime.ports import Changes, DailyCache, Held, Identity
+from tests.support import google_keys
 from tests.support.emulator import firestore_emulator  # noqa: F401 - a fixture, asked for by name
 from tests.support.grpc_wire import GrpcError, Wire, cut, lose_answer
 from tests.support.stores import DAY, LONG, SLOT, cache, cycle, entry, everything, intent, state, take
@@ -449,6 +453,75 @@ class TestSignIn:
         store = FirestoreStore(Connection("live"))
         FirestorePoolSource(Connection("live"), "c", "d")
         store.close()
+
+
+class TestIdentity:
+    @pytest.mark.parametrize(
+        ("made", "kind", "account"),
+        [
+            (google_keys.service_account, "service account, key file", google_keys.ACCOUNT),
+            (google_keys.impersonating, "workload identity federation", google_keys.ACCOUNT),
+            (google_keys.federated, "workload identity federation", google_keys.PROVIDER),
+            (google_keys.person, "a person, by gcloud", ""),
+        ],
+    )
+    def test_the_kind_of_credentials_and_their_account_are_told_and_no_secret(
+        self, made: Callable[[], credentials.Credentials], kind: str, account: str
+    ) -> None:
+        found = identity_of(made(), "their-project")
+        assert found == Identity(kind, account, "their-project")
+        assert "planted" not in repr(found)
+        assert "PRIVATE" not in repr(found)
+
+    def test_a_machines_own_identity_is_told(self) -> None:
+        own = compute_engine.Credentials()  # type: ignore[no-untyped-call] # Google's
+        assert identity_of(own, "p").kind == "metadata server of this machine"
+
+    def test_a_kind_that_nobody_knew_is_told_by_its_name(self) -> None:
+        class Novel(credentials.Credentials):
+            def refresh(self, request: object) -> None:
+                raise NotImplementedError
+
+        novel = Novel()  # type: ignore[no-untyped-call] # Google's constructor
+        assert identity_of(novel, "p") == Identity("Novel", "", "p")
+
+    @pytest.mark.emulator
+    def test_an_emulator_needs_none(self, connection: Connection) -> None:
+        assert connection.identity() == Identity("none: an emulator is asked", "", "")
+
+    def test_who_signs_in_is_asked_of_google_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[object] = []
+
+        def default(**options: object) -> tuple[Fresh, str]:
+            asked.append(options)
+            return Fresh(), "theirs"
+
+        monkeypatch.delenv("FIRESTORE_EMULATOR_HOST", raising=False)
+        monkeypatch.setattr(google.auth, "default", default)
+        opened = Connection("ours")
+        assert opened.identity().project == "theirs"
+        assert opened.identity().project == "theirs"
+        assert len(asked) == 1
+        opened.close()
+
+
+class TestClose:
+    def test_a_sign_in_that_hangs_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        begun, over = threading.Event(), threading.Event()
+
+        def hang(**_: object) -> None:
+            begun.set()
+            over.wait(30)
+            raise lost("TransportError", "no route")
+
+        monkeypatch.setattr(google.auth, "default", hang)
+        opened = Connection("live")
+        opened.dial()
+        assert begun.wait(10)
+        started = time.monotonic()
+        opened.close()
+        assert time.monotonic() - started < 5
+        over.set()
 
 
 class Fresh(AnonymousCredentials):

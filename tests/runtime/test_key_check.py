@@ -13,9 +13,11 @@ from runtime.domain.alerts import Severity
 from runtime.domain.api_key import TRUSTED_DAYS, digest
 from runtime.domain.report import CycleStatus, Report
 from runtime.domain.slots import DAY_MS, HOUR_MS
-from tests.support.worlds import DOWN, KEY, RIGHTS, SECRET, Scene, scene
+from tests.support.worlds import KEY, RIGHTS, SECRET, Scene, scene
 
 WITHDRAWS = KeyTerms(withdrawals=True)
+SHUT = Fault(status=403, body="<html>blocked</html>")
+"""Not tried again, so the clock that all threads of a test share stands still while it is met."""
 LIVE = {
     "ENGINE_MODE": "live",
     "ENGINE_STORE": "sqlite",
@@ -75,7 +77,7 @@ class TestWithdrawals:
         account.weather(key=WITHDRAWS)
         assert account.next().exit_code == 0  # today's verdict stands
         assert refused(account.next())
-        account.faults({RIGHTS: DOWN})
+        account.faults({RIGHTS: SHUT})
         report = account.next()
         assert report.exit_code == 3  # what was refused is not forgotten because nobody can ask
 
@@ -122,7 +124,7 @@ class TestCost:
 
 class TestUnreadable:
     def test_a_key_that_nobody_judged_does_not_begin(self, account: Scene) -> None:
-        account.faults({RIGHTS: DOWN})
+        account.faults({RIGHTS: SHUT})
         report = account.hour()
         assert (report.exit_code, account.orders()) == (3, [])
         account.faults()
@@ -130,7 +132,7 @@ class TestUnreadable:
 
     def test_a_known_key_goes_on_for_a_week_and_the_report_says_so(self, account: Scene) -> None:
         account.hour()
-        account.faults({RIGHTS: DOWN})
+        account.faults({RIGHTS: SHUT})
         for _ in range(TRUSTED_DAYS):
             report = account.next(24)
             assert report.exit_code == 0
@@ -139,7 +141,7 @@ class TestUnreadable:
 
     def test_a_new_key_has_no_older_verdict(self, account: Scene) -> None:
         account.hour()
-        account.faults({RIGHTS: DOWN})
+        account.faults({RIGHTS: SHUT})
         account.environment["BINANCE_API_KEY"] = "n" * 64
         assert account.next().exit_code == 3
 

@@ -139,7 +139,7 @@ def test_the_doctor_quotes_nobody_with_a_secret(
         monkeypatch.setenv(name, value)
     assert main(["--validate-only"]) == 3
     said = printed(capfd, caplog)
-    assert "FAIL" in str(said["stdout"])
+    assert "failed" in str(said["stdout"])
     assert leaks({**said, **files(stage.folder)}, stage.signatures()) == []
 
 

@@ -25,7 +25,7 @@ import logging
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -215,6 +215,7 @@ class Connection:
         credentials: Credentials | None = None,
         hosts: Hosts | None = None,
         timeouts_s: tuple[float, float] = TIMEOUTS_S,
+        retry_delays_s: Sequence[float] = RETRY_DELAYS_S,
     ) -> None:
         """Contacts nobody. Without credentials only public calls work. `Misconfigured` for a malformed key."""
         if credentials and not _HEADER_SAFE.fullmatch(credentials.api_key):
@@ -222,7 +223,7 @@ class Connection:
         self.clock = clock
         self.credentials = credentials
         self._hosts = hosts or Hosts()
-        self._timeouts_s = timeouts_s
+        self._timeouts_s, self._retry_delays_s = timeouts_s, retry_delays_s
         self._offset_ms = 0
         self._resume_ms = 0
         self._local = threading.local()
@@ -249,7 +250,7 @@ class Connection:
 
     def read(self, what: str, call: Callable[[BinanceSession], object]) -> object:
         """The payload of an idempotent read; tried again a few times, briefly, where that may help."""
-        started, delays, measured = self.clock.monotonic(), iter(RETRY_DELAYS_S), False
+        started, delays, measured = self.clock.monotonic(), iter(self._retry_delays_s), False
         while isinstance(answer := self.once(call), Fault):
             if answer.code == CLOCK_CODE and not measured:
                 measured = True

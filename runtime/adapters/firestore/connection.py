@@ -28,17 +28,27 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.query import Query
 
 from runtime.adapters.firestore.errors import leaked, sensible_credentials, translated
+from runtime.adapters.firestore.identity import identity_of
 from runtime.errors import EngineError
+from runtime.ports import Identity
 
 ATTEMPT_SECONDS = 5.0
 READ_SECONDS = 6.0
+CLOSE_SECONDS = 0.5
 PAGE = 100
 """Documents read at a time where all of a collection are asked for: a ledger day may have a megabyte."""
 
 _AGAIN = if_exception_type(
     api.DeadlineExceeded, api.InternalServerError, api.ServiceUnavailable, api.ResourceExhausted, api.Aborted
 )
-_READ = Retry(predicate=_AGAIN, initial=0.2, maximum=1.0, timeout=READ_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds that one attempt may take, and after which no read is tried again."""
+
+    attempt_s: float = ATTEMPT_SECONDS
+    read_s: float = READ_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +70,21 @@ class Reading:
 class Connection:
     """A client for one database, shared by the store and the pool source. Threads may share it."""
 
-    def __init__(self, project: str, database: str = "(default)", emulator_host: str | None = None) -> None:
+    def __init__(
+        self,
+        project: str,
+        database: str = "(default)",
+        emulator_host: str | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> None:
         """Nothing is opened yet. With `emulator_host` (host:port) no credentials are looked for or sent."""
         self._project, self._database, self._emulator_host = project, database, emulator_host
+        given = deadlines or Deadlines()
+        self._attempt_s = given.attempt_s
+        self._again = Retry(predicate=_AGAIN, initial=0.2, maximum=1.0, timeout=given.read_s)
         self._lock = threading.Lock()
         self._client: _Client | None = None
+        self._identity = Identity("", "", "")
 
     @property
     def client(self) -> firestore.Client:
@@ -74,6 +94,11 @@ class Connection:
                 with translated("sign-in"):
                     self._client = self._sign_in()
             return self._client
+
+    def identity(self) -> Identity:
+        """Who signs in; `StoreMisconfigured` without usable credentials. Nothing of it is secret."""
+        self.client  # noqa: B018 - signs in
+        return self._identity
 
     def dial(self) -> None:
         """Sign in and open the channel in the background, while the caller has other things to do.
@@ -92,7 +117,7 @@ class Connection:
         """The documents at `paths` (only `fields` of them, if given) in one call, seen at one moment."""
         references = [self.client.document(path) for path in paths]
         with translated("read"):
-            snapshots = list(self.client.get_all(references, fields, retry=_READ, timeout=ATTEMPT_SECONDS))
+            snapshots = list(self.client.get_all(references, fields, retry=self._again, timeout=self._attempt_s))
         return Reading(
             min(epoch_ms(snapshot.read_time) for snapshot in snapshots),
             {
@@ -106,7 +131,7 @@ class Connection:
         """The documents of the collection at `path` that `narrow` selects."""
         with translated("query"):
             query = narrow(Query(self.client.collection(path)))
-            return [found.to_dict() or {} for found in query.stream(retry=_READ, timeout=ATTEMPT_SECONDS)]
+            return [found.to_dict() or {} for found in query.stream(retry=self._again, timeout=self._attempt_s)]
 
     def pages(self, path: str, fields: Sequence[str] | None = None) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Every document of the collection at `path` by its id (only `fields` of it, if given), in the order of ids.
@@ -117,7 +142,7 @@ class Connection:
         query = narrowed = ordered if fields is None else ordered.select(fields)
         while True:
             with translated("query"):
-                page = list(query.stream(retry=_READ, timeout=ATTEMPT_SECONDS))
+                page = list(query.stream(retry=self._again, timeout=self._attempt_s))
             yield from ((found.id, found.to_dict() or {}) for found in page)
             if len(page) < PAGE:
                 return
@@ -125,25 +150,31 @@ class Connection:
 
     def send(self, batch: firestore.WriteBatch) -> datetime:
         """Commit `batch` once; the update time of its first document. Google's own errors pass untouched."""
-        update_time: datetime = batch.commit(retry=None, timeout=ATTEMPT_SECONDS)[0].update_time
+        update_time: datetime = batch.commit(retry=None, timeout=self._attempt_s)[0].update_time
         return update_time
 
     def close(self) -> None:
-        """Give back the channel; a later call opens a new one."""
-        with self._lock:
+        """Give back the channel; a later call opens a new one. A sign-in that hangs is not waited for."""
+        if not self._lock.acquire(timeout=CLOSE_SECONDS):
+            return
+        try:
             if self._client is not None:
                 self._client.hang_up()
                 self._client = None
+        finally:
+            self._lock.release()
 
     def _sign_in(self) -> _Client:
         credentials: Credentials
+        project: str | None = None
         if self._emulator_host is not None:
             credentials = AnonymousCredentials()  # type: ignore[no-untyped-call] # google-auth types only part of itself
         else:
             with sensible_credentials():
-                credentials, _ = google.auth.default(scopes=firestore.Client.SCOPE)
+                credentials, project = google.auth.default(scopes=firestore.Client.SCOPE)
                 # Refreshed here, because inside a call gRPC reports refused credentials as an outage.
-                credentials.refresh(partial(Request(), timeout=ATTEMPT_SECONDS))  # type: ignore[no-untyped-call] # the same
+                credentials.refresh(partial(Request(), timeout=self._attempt_s))  # type: ignore[no-untyped-call] # the same
+        self._identity = identity_of(credentials, project or "")
         return _Client(self._project, self._database, credentials, self._emulator_host)
 
 
