@@ -23,7 +23,15 @@ from runtime.domain.money import parse_decimal, plain
 from runtime.domain.slots import MINUTE_MS
 from runtime.domain.state import State, refuse_unusable
 from runtime.errors import BadInput, EngineError, SettingsError
-from runtime.operations import accept_drift, adopt, open_intents, set_control, settle_by_hand, start_account
+from runtime.operations import (
+    HEARTBEAT_MINUTES,
+    accept_drift,
+    adopt,
+    open_intents,
+    set_control,
+    settle_by_hand,
+    start_account,
+)
 from runtime.wiring import Wired, wired
 from runtime.wiring_stores import archive_file, export_place, place_of, target_of, wired_store
 
@@ -213,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--deep", action="store_true", help="a test order for every pair in play")
     doctor.add_argument("--json", action="store_true", help="print one JSON line and nothing else")
     heartbeat = commands.add_parser("heartbeat", help="exit 3 if no hour has ended lately; needs only the store")
-    heartbeat.add_argument("--max-age-minutes", type=int, default=75)
+    heartbeat.add_argument("--max-age-minutes", type=int, default=HEARTBEAT_MINUTES)
     _add_copying(commands)
     add_book_parsers(commands)
     return parser

@@ -18,10 +18,10 @@ from runtime.domain.orders import Status
 from runtime.domain.pool import PoolRejected, Rung, parse_pool
 from runtime.domain.slots import MINUTE_MS, date_at, minute_text, slot_at, slots_between
 from runtime.domain.state import State
-from runtime.errors import EngineError
+from runtime.errors import SHOWN_MAX, EngineError
+from runtime.operations import HEARTBEAT_MINUTES
 from runtime.ports import CycleRecord, Lease, Loaded, World
 
-HEARTBEAT_MINUTES = 75
 SHOWN = 6
 SIGN_IN, STORE_READ, STORE_WRITE = "google credentials", "state store read", "state store write"
 SLOT, CONTROL, HEARTBEAT, MISSED = "slot and lease", "control", "heartbeat", "missed hours"
@@ -186,17 +186,20 @@ def upstream(case: Case) -> Check | Row:
 
 def _judged(payload: Mapping[str, object], case: Case) -> Row:
     ladder, today = case.settings.ladder, date_at(case.world.clock.now_ms())
+    version, mode, size, day = (_cut(payload.get(name)) for name in ("version", "mode", "pool_size", "as_of_date"))
     modes = " or ".join(ladder.acceptable_modes)
-    seen = (
-        f"version {payload.get('version')}; mode {payload.get('mode')} (expected {modes}); "
-        f"size {payload.get('pool_size')} (expected {ladder.expected_size})"
-    )
+    seen = f"version {version}; mode {mode} (expected {modes}); size {size} (expected {ladder.expected_size})"
     limit = f"at most {ladder.max_age_days} days"
     try:
         pool = parse_pool(payload, today, ladder)
     except PoolRejected as refusal:
-        return failed(UPSTREAM, f"{seen}; as of {payload.get('as_of_date')} ({limit}): {refusal}", _UPSTREAM_FIX)
+        return failed(UPSTREAM, f"{seen}; as of {day} ({limit}): {refusal}", _UPSTREAM_FIX)
     return ok(UPSTREAM, f"{seen}; {(today - pool.as_of_date).days} days old ({limit})")
+
+
+def _cut(value: object) -> str:
+    shown = str(value)
+    return shown if len(shown) <= SHOWN_MAX else shown[: SHOWN_MAX - 3] + "..."
 
 
 def messenger(case: Case) -> list[Check | Row]:

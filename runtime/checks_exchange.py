@@ -41,6 +41,7 @@ _PRICES_FIX = "look at BINANCE_MARKET_URL and at Binance's status page"
 _PLACE_FIX = "run on a machine where Binance serves, a self-hosted runner; the runbook's page is location_blocked"
 _CLOCK_FIX = "repair this machine's time synchronisation (NTP)"
 _KEY_FIX = "check BINANCE_API_KEY and BINANCE_API_SECRET, the key's permissions and its list of addresses"
+_READ_FIX = "allow the key to read at Binance (Enable Reading)"
 _TRADE_FIX = "allow the key spot trading at Binance (Enable Spot & Margin Trading)"
 _ACCOUNT_FIX = "ask Binance why the account may not trade; a key cannot change it"
 _EARN_FIX = "nothing for trading: until it answers, cash stays at spot and what is in Earn is not bought with"
@@ -89,7 +90,7 @@ def key(case: Case) -> Check:
         rights = case.world.exchange.key_rights()
         now_ms = case.world.clock.now_ms() + case.offset_ms
         return [
-            ok(KEY, "accepted"),
+            ok(KEY, "accepted") if rights.reading else failed(KEY, "the key may not read", _READ_FIX),
             _trading(case, rights),
             _withdrawals(case, rights),
             _addresses(rights),

@@ -26,12 +26,13 @@ from runtime import checks, checks_exchange
 from runtime.checkup import Check, Row, Verdict, failed, hold, skipped
 from runtime.command import Arguments, print_line
 from runtime.config import Settings, read_settings
+from runtime.domain.messages import clean
 from runtime.domain.redaction import redact
 from runtime.domain.report import CycleStatus
-from runtime.errors import Misconfigured, SettingsError
+from runtime.errors import EngineError, Misconfigured, SettingsError
 from runtime.ports import World
 
-SECONDS = 7.0
+SECONDS = 6.5
 LEAST_SECONDS = 2.0
 """How long wiring and checks may take together, and the checks at least: so the doctor answers within 10 s whatever is
 dead, also where loading Google's and Binance's clients takes a slow machine seconds.
@@ -70,6 +71,10 @@ def consult(given: Arguments, wire: Wire) -> int:
         return _told(_nothing_else(row), given, wrong=str(error))
     except Misconfigured as error:
         return _told(_nothing_else(failed("settings", f"{error.what}: {error.why}", error.fix)), given)
+    except EngineError as error:
+        return _told(
+            _nothing_else(failed("settings", str(error), "mend what is named: no world can be made of it")), given
+        )
 
 
 def examinations(case: checks.Case) -> list[Check | Row]:
@@ -124,9 +129,9 @@ def _nothing_else(row: Row) -> list[Row]:
 
 
 def _clean(row: Row, settings: Settings) -> Row:
-    """The row without a secret, should the other side have echoed one."""
+    """The row without a secret, should the other side have echoed one, and in one line that moves no cursor."""
     known = (*settings.secrets(), settings.telegram_chat or "")
-    return replace(row, seen=redact(row.seen, known), fix=redact(row.fix, known))
+    return replace(row, seen=clean(redact(row.seen, known)), fix=clean(redact(row.fix, known)))
 
 
 def _told(rows: Sequence[Row], given: Arguments, wrong: str = "") -> int:
@@ -136,6 +141,8 @@ def _told(rows: Sequence[Row], given: Arguments, wrong: str = "") -> int:
     status = CycleStatus.BAD_SETTINGS.value if wrong else "invalid" if code else "validated"
     given.write(table(rows, colours=sys.stdout.isatty()))
     given.write(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
+    if given.summary is not None:
+        given.summary.tell_checks([(r.verdict.value, r.name, r.seen, r.fix) for r in rows], status, code)
     line: dict[str, object] = {"exit_code": code, "status": status} | ({"error": wrong} if wrong else {})
     if given.json_only:
         print_line(line | {"checks": [_document(row) for row in rows]})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runtime.domain.equity_picture import HOURS_SHOWN, Point
 from runtime.domain.report import CycleStatus, Report
-from runtime.domain.summary_markdown import BYTES_MAX, render_end, render_summary
+from runtime.domain.summary_markdown import BYTES_MAX, render_checks, render_end, render_summary
 from runtime.domain.texts import Language
 from runtime.errors import EngineError
 from runtime.ports import CycleRecord, World
@@ -36,6 +36,10 @@ class JobSummary:
     def tell_end(self, status: CycleStatus, code: int, problems: Sequence[str]) -> None:
         """Add how a run ended that has no report."""
         self._add(lambda _: render_end(status, code, problems, Language.EN, figures=self.figures))
+
+    def tell_checks(self, rows: Sequence[tuple[str, ...]], status: str, code: int) -> None:
+        """Add what the doctor found."""
+        self._add(lambda _: render_checks(rows, status, code, figures=self.figures))
 
     def _add(self, rendered: Callable[[int], str]) -> None:
         try:

@@ -25,6 +25,9 @@ from runtime.hour import LEASE_S
 from runtime.ports import Changes, Loaded, World
 from runtime.rebuild import first_state
 
+HEARTBEAT_MINUTES = 75
+"""How long ago the last hour may have ended: one that is a little late is not missing."""
+
 EXISTS = "there is a state document already; init and rebuild are for an account without one"
 NO_STATE = "there is no state document: run init or rebuild first"
 

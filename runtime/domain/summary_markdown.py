@@ -59,6 +59,12 @@ def render_end(status: CycleStatus, code: int, problems: Sequence[str], language
     return "\n".join([f"### {ended}", "", *(f"- {safe(problem)}" for problem in shown[:ROWS_MAX])]) + "\n"
 
 
+def render_checks(rows: Sequence[tuple[str, ...]], status: str, code: int, *, figures: bool) -> str:
+    """What the doctor found: verdict, check, what was seen, the fix, a row each; and how he ended."""
+    shown = [tuple(safe(part if figures else without_figures(part)) for part in row) for row in rows]
+    return "\n".join([f"### doctor · {status} (exit {code})", "", *table(("", "check", "seen", "fix"), shown)]) + "\n\n"
+
+
 def _fitted(title: Sequence[str], sections: Sequence[Sequence[str]], room: int, left_out: str) -> str:
     """All sections, or the first of them that fit, with the headings of the others."""
     texts = ["\n".join(section) + "\n\n" for section in sections]

@@ -25,7 +25,7 @@ from runtime.domain.documents import encode
 from runtime.domain.ledger import Balances, Book
 from runtime.domain.orders import Side, Status
 from runtime.domain.slots import DAY_MS, HOUR_MS, slot_at
-from tests.support.clinic import ALIVE, STATE, UPSTREAM, Clinic, Finding, black_hole, clinic, refusing
+from tests.support.clinic import STATE, UPSTREAM, Clinic, Finding, alive_s, black_hole, clinic, refusing
 from tests.support.emulator import firestore_emulator
 from tests.support.google_keys import key_file
 from tests.support.grpc_wire import Wire, cut
@@ -146,6 +146,8 @@ BROKEN = [
            skipped=BEHIND_THE_KEY),
     Broken("wrong address", key(listed_address=False), "api key", "not accepted", "IP list", skipped=BEHIND_THE_KEY),
     Broken("rights unread", fault(KEY_ENDPOINT, RED), "api key", "API key", "BINANCE_API_KEY", skipped=BEHIND_THE_KEY),
+    Broken("may not read", key(reading=False), "api key", "may not read", "Enable Reading",
+           skipped=("account", "simple earn")),
     Broken("may not trade", key(trading=False), "key may trade", "may not trade", "Enable Spot",
            skipped=("test orders",)),
     Broken("may withdraw", key(withdrawals=True), "key may not withdraw", "no hour trades with it",
@@ -231,6 +233,25 @@ def test_the_pool_is_shown_beside_what_is_expected_of_it(ward: Clinic) -> None:
         assert words in seen
 
 
+def test_a_hostile_document_neither_breaks_the_table_nor_floods_it(ward: Clinic) -> None:
+    ward.pool(version="\x1b[2J[red]gone[/red]\nsettings: all is well " + "x" * 5000, mode={"a": ["b"] * 2000})
+    found = ward.examine(as_json=False)
+    assert found.line["failed"] == ["upstream document"]
+    assert "\x1b" not in found.printed
+    assert "[red]gone[/red]" in found.printed
+    assert not [line for line in found.printed.splitlines() if line.strip().startswith("settings: all")]
+    assert len(found.printed) < 15_000
+
+
+def test_a_world_that_cannot_be_made_is_told_as_a_row(ward: Clinic, tmp_path: Path) -> None:
+    ward.environment = {"ENGINE_DATA_DIR": str(tmp_path)}
+    books = tmp_path / "paper" / "embedded" / "main" / "exchange.json"
+    books.parent.mkdir(parents=True)
+    books.write_text("{")
+    found = ward.examine()
+    assert (found.code, found.having("failed")) == (3, ["settings"])
+
+
 def test_a_key_that_may_withdraw_is_a_warning_where_the_account_is_named(ward: Clinic) -> None:
     ward.weather(key=KeyTerms(withdrawals=True))
     ward.environment["ENGINE_ALLOW_WITHDRAW_KEY"] = "another"
@@ -276,6 +297,7 @@ def test_people_get_a_table_and_a_short_line(ward: Clinic) -> None:
 
 def test_no_secret_is_in_any_row(ward: Clinic) -> None:
     ward.fault(ACCOUNT, Fault(status=403, body=f"<html>GET /account X-MBX-APIKEY: {KEY} {SECRET}</html>"))
+    ward.pool(version=f"{SECRET} {KEY}")
     without_chat(ward)
     for as_json in (True, False):
         printed = ward.examine(as_json=as_json, deep=True).printed
@@ -343,7 +365,7 @@ class TestDead:
         with fate() as port:
             ward.environment |= dict.fromkeys(variables, address.format(port))
             found, seconds = ward.process("--deep")
-        assert seconds <= ALIVE
+        assert seconds <= alive_s()
         assert found.code == 3
         assert found.having("failed") == [row]
         assert name.lower() in f"{row} {found.rows[row]['seen']}".lower()
@@ -358,7 +380,7 @@ class TestDead:
             del ward.environment["ENGINE_FIRESTORE_EMULATOR"]
             ward.environment["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
             found, seconds = ward.process()
-        assert seconds <= ALIVE
+        assert seconds <= alive_s()
         assert found.having("failed") == ["google credentials"]
         assert sorted(found.having("skipped")) == sorted(("state store read", *BEHIND_THE_STORE))
         assert "PRIVATE KEY" not in found.printed
@@ -368,7 +390,7 @@ class TestDead:
             for variables, address, _ in DEPENDENCIES.values():
                 ward.environment |= dict.fromkeys(variables, address.format(port))
             found, seconds = ward.process()
-        assert seconds <= ALIVE
+        assert seconds <= alive_s()
         assert found.having("failed") == ["state store read", "binance", "telegram token"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,18 @@ def test_wrong_settings_are_in_it(engine: Engine) -> None:
     run = engine("--summary", "summary.md", "--summary-figures", ENGINE_MODE="life")
     assert run.code == 2
     assert summary(engine).startswith("### bad settings (exit 2)\n\n- <code>ENGINE&#95;MODE")
+
+
+def test_what_the_doctor_found_is_in_it_and_figures_are_hidden_unless_asked_for(engine: Engine) -> None:
+    assert engine("--validate-only", "--summary", "summary.md").code == 0
+    first = summary(engine)
+    assert first.startswith("### doctor · validated (exit 0)\n\n|  | check | seen | fix |\n")
+    assert "| ok | location | served | – |" in first
+    assert "at most … days" in html.unescape(first)
+    engine("--validate-only", "--json", "--summary", "summary.md", "--summary-figures", ENGINE_MODE="life")
+    second = summary(engine).removeprefix(first)
+    assert second.startswith("### doctor · bad_settings (exit 2)")
+    assert "| failed | settings | <code>ENGINE&#95;MODE" in second
 
 
 def test_an_error_that_nobody_foresaw_is_in_it_by_kind_and_place_alone(engine: Engine) -> None:
