@@ -22,7 +22,7 @@ KNOWN_MIN = 8
 """A shorter secret is a test's, and would blot out words."""
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN[A-Z ]*PRIVATE KEY-----.*?(-----END[A-Z ]*PRIVATE KEY-----|$)", re.DOTALL)
-_BOT_TOKEN = re.compile(r"\d{5,}(?::|%3[Aa]|&#58;)[\w-]{20,}")
+_BOT_TOKEN = re.compile(r"(?<!\d)\d{5,20}(?::|%3[Aa]|&#58;)[\w-]{20,}")
 _SIGNATURE = re.compile(r"(?i)(signature\W{1,3})[\w%+/=-]+")
 _OPAQUE = re.compile(rf"[A-Za-z0-9+_=%~-]{{{OPAQUE_MIN},}}")
 

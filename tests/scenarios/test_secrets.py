@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -23,6 +23,8 @@ from runtime.adapters.firestore import Connection
 from tests.support.echoes import ECHOES, TELEGRAMS
 from tests.support.emulator import firestore_emulator  # noqa: F401 - a fixture, asked for by name
 from tests.support.engine import Engine
+from tests.support.google_secrets import FILES, TokenEndpoint
+from tests.support.google_secrets import planted as planted_at_google
 from tests.support.planted import API_KEY, API_SECRET, BOT_TOKEN, CHAT, files, leaks, opened
 from tests.support.sources import ROOT
 from tests.support.theatre import AROUND, Theatre, environment, printed, theatre
@@ -198,6 +200,27 @@ def test_a_live_process_and_its_summary_show_no_secret_of_an_answer(stage: Theat
     assert run.code == 3
     assert (tmp_path / "summary.md").read_text()
     assert stage.leaks({"stdout": run.out, "stderr": run.err}) == []
+
+
+@pytest.mark.parametrize("made", FILES, ids=lambda made: made.__name__)
+def test_a_live_process_that_google_refuses_shows_nothing_of_its_credentials(
+    stage: Theatre, tmp_path: Path, made: Callable[[str, Path], dict[str, Any]]
+) -> None:
+    with TokenEndpoint() as endpoint:
+        endpoint.kind = "400 of Google"
+        file = tmp_path / "google.json"
+        file.write_text(json.dumps(made(endpoint.origin, tmp_path)))
+        given = {
+            "ENGINE_STORE": "firestore",
+            "GOOGLE_CLOUD_PROJECT": "engine-1",
+            "ENGINE_DATA_DIR": str(tmp_path / "var"),
+        }
+        run = Engine(tmp_path)(**stage.environment | given | {"GOOGLE_APPLICATION_CREDENTIALS": str(file)})
+    assert endpoint.seen
+    assert run.code == 3, run.out
+    assert "sign in again" in run.line["error"]
+    found: dict[str, str | bytes] = {"stdout": run.out, "stderr": run.err, **stage.told(), **files(tmp_path / "var")}
+    assert leaks(found, [*planted_at_google(), *stage.signatures()]) == []
 
 
 def test_secrets_in_the_wrong_place_are_named_and_not_shown(engine: Engine) -> None:
