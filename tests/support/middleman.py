@@ -29,9 +29,10 @@ class Middleman(HttpStub):
     def answer(self, seen: Seen) -> Answer:
         """What the strike says, or else the upstream."""
         self.seen.append(seen)
-        return self.strike(seen) or self._passed_on(seen)
+        return self.strike(seen) or self.passed_on(seen)
 
-    def _passed_on(self, seen: Seen) -> Reply:
+    def passed_on(self, seen: Seen) -> Reply:
+        """The upstream's answer."""
         method, _, path = seen.endpoint.partition(" ")
         query, body = seen.raw
         kept = {name: value for name, value in seen.headers.items() if name in _PASSED_ON}
