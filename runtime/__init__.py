@@ -5,7 +5,8 @@ The hour
     hour         what the steps of an hour share while it runs
     key_check    what the API key may do; one that may withdraw trades nothing
     recovery     settling what a dead hour left open, before anything new
-    snapshot     what the hour sees: prices, pairs, candles, with the fewest calls
+    first_reads  clock, prices, account and Earn, before anything is known
+    snapshot     what the hour sees: with pairs and candles of what is in play, with the fewest calls
     reconcile    ledger against account, by the exchange's own evidence
     execution    carrying out intents: record, send once, confirm, close
     cash_moves   between spot and Earn, once each an hour

@@ -52,6 +52,10 @@ class Past(Protocol):
     world: World
     history_sha256: str
 
+    @property
+    def state(self) -> State | None:
+        """What the last hour left; None before the first one."""
+
     def enter(self, now_ms: int) -> bool:
         """Move the clock to `now_ms`; whether the exchange is open then."""
 
@@ -118,7 +122,7 @@ def run_history(
     while run.next_ms < plan.end_ms:
         run.hour()
         if run.next_ms % DAY_MS == 0 or run.next_ms >= plan.end_ms:
-            run.recorder.end_day(past.world.store.load().state)
+            run.recorder.end_day(past.state)
             if on_progress is not None:
                 on_progress(run.progress())
     return run.track()
@@ -138,12 +142,12 @@ class _Run:
         past, at_ms = self.past, self.next_ms
         open_now = past.enter(at_ms + MOMENT_MS)
         flow = self._paid(at_ms) if open_now else ZERO
-        before = past.world.store.load().state
+        before = past.state
         if before is not None and before.memory.reduce_only_ms:
             self._lift(before, at_ms)
         report = run_cycle(past.settings, past.strategy, past.world)
         self.next_ms = at_ms + HOUR_MS
-        self.recorder.note(report, before, past.world.store.load().state, flow)
+        self.recorder.note(report, before, past.state, flow)
 
     def _paid(self, at_ms: int) -> Decimal:
         paid = ZERO
@@ -190,7 +194,7 @@ class _Run:
 
     def track(self) -> Track:
         """What the run leaves."""
-        state = self.past.world.store.load().state or State(self.past.settings.account)
+        state = self.past.state or State(self.past.settings.account)
         return Track(
             first_ms=self.plan.start_ms,
             plan=self.plan.public(),

@@ -12,6 +12,7 @@ from dataclasses import replace
 from runtime.conditions import missed_slots, observe_conditions
 from runtime.config import Settings
 from runtime.domain.alerts import Alert, AlertKind, new_alert, queued
+from runtime.domain.changing import changed
 from runtime.domain.dependencies import BINANCE, OPEN_AFTER, TELEGRAM, after_abort, failed, is_open, worked
 from runtime.domain.documents import encode
 from runtime.domain.ladder import status_after
@@ -35,32 +36,17 @@ from runtime.errors import (
 )
 from runtime.hour import LEASE_S, Hour
 from runtime.ports import Changes, CycleRecord, Held, Loaded, World
-from runtime.reporting import MISSED_KEPT, full_report, outcome_of, short_report, summary, this_hours
+from runtime.reporting import MISSED_KEPT, outcome_of, report_of, short_report, summary, this_hours
 
 
 def finish(hour: Hour) -> Report:
     """Persist a completed hour, tell it, release the lease."""
     observe_conditions(hour)
-    status = outcome_of(hour)
-    report = full_report(hour, status)
-    resolution = hour.resolution
-    after = replace(
-        hour.state,
-        slot_done=hour.slot,
-        missed=missed_slots(hour)[-MISSED_KEPT:] or hour.state.missed,
-        pool=resolution.accepted if resolution else hour.state.pool,
-        pool_status=status_after(hour.state.pool_status, resolution, hour.slot) if resolution else None,
-        prices={**hour.state.prices, **hour.observed.prices},
-        reconciled_ms=hour.now_ms(),
-        dependencies=worked(hour.state.dependencies, BINANCE, hour.now_ms()),
-        status_told=hour.status_told or hour.state.status_told,
-        intents=tuple(i for i in hour.state.intents if i.open or i.slot == hour.slot),
-        outbox=queued(hour.state.outbox, hour.alerts),
-    )
-    hour.state = after
-    digest = to_document(report)["sha256"]  # of the report as it is kept, which cannot know that keeping it failed
-    report = _keep(hour, report)
-    record = CycleRecord(hour.slot, report.exit_code, hour.now_ms(), digest, hour.tape.head, summary(report))
+    report = report_of(hour, outcome_of(hour))
+    hour.state = _after(hour)
+    report, digest = _keep(hour, report)
+    figures = summary(report) if hour.world.told else {}
+    record = CycleRecord(hour.slot, report.exit_code, hour.now_ms(), digest, hour.tape.head, figures)
     try:
         hour.commit(this_hours(hour), cycle=record)
     except StoreError as error:
@@ -69,13 +55,37 @@ def finish(hour: Hour) -> Report:
     return report
 
 
-def _keep(hour: Hour, report: Report) -> Report:
-    """Write report and tape; an hour is not lost because a disk is full."""
+def _after(hour: Hour) -> State:
+    """The state that the next hour finds."""
+    before, resolution, now_ms = hour.state, hour.resolution, hour.now_ms()
+    seen, noticed, hour.incidents = hour.observed.prices, hour.incidents, None
+    return changed(
+        before,
+        incidents=before.incidents if noticed is None else noticed,
+        slot_done=hour.slot,
+        missed=missed_slots(hour)[-MISSED_KEPT:] or before.missed,
+        pool=resolution.accepted if resolution else before.pool,
+        pool_status=status_after(before.pool_status, resolution, hour.slot) if resolution else None,
+        prices=seen if before.prices.keys() <= seen.keys() else {**before.prices, **seen},
+        reconciled_ms=now_ms,
+        dependencies=worked(before.dependencies, BINANCE, now_ms) if before.dependencies else before.dependencies,
+        status_told=hour.status_told or before.status_told,
+        intents=tuple([i for i in before.intents if i.open or i.slot == hour.slot]) if before.intents else (),
+        outbox=queued(before.outbox, hour.alerts) if hour.alerts else before.outbox,
+    )
+
+
+def _keep(hour: Hour, report: Report) -> tuple[Report, str]:
+    """Write report and tape; an hour is not lost because a disk is full. The digest is of the report as it is kept,
+    which cannot know that keeping it failed.
+    """
+    if not hour.world.told:
+        return report, ""
     document = to_document(report)
     hour.tape.record("calls", hour.world.witnessed(hour.snapshot if hour.decision is not None else None))
     hour.tape.record("intents", [encode(intent) for intent in this_hours(hour)])
     hour.tape.record("entries", [encode(entry) for entry in hour.entries])
-    hour.tape.record("state_after", encode_state(hour.state))
+    hour.tape.record("state_after", hour.state, encode_state)
     hour.tape.record("report", {key: value for key, value in document.items() if key != "run"})
     places = {}
     try:
@@ -84,7 +94,7 @@ def _keep(hour: Hour, report: Report) -> Report:
     except Unavailable as error:
         hour.problems["report"] = str(error)
     kept = {name: place for name, place in places.items() if place}
-    return replace(report, places=kept, problems={**report.problems, **hour.problems})
+    return replace(report, places=kept, problems={**report.problems, **hour.problems}), document["sha256"]
 
 
 def _tell(hour: Hour) -> None:
@@ -101,9 +111,10 @@ def _tell(hour: Hour) -> None:
 
 def _deliver(hour: Hour) -> None:
     """Tell everything that waits, this hour's alerts included; what was not taken stays in the outbox."""
-    waiting = queued(hour.state.outbox, hour.alerts)
-    hour.state = told(hour.world, replace(hour.state, outbox=waiting), hour.now_ms())
-    hour.alerts.clear()
+    if hour.alerts or hour.state.outbox:
+        waiting = queued(hour.state.outbox, hour.alerts)
+        hour.state = told(hour.world, replace(hour.state, outbox=waiting), hour.now_ms())
+        hour.alerts.clear()
 
 
 def told(world: World, state: State, now_ms: int) -> State:
@@ -133,7 +144,7 @@ def _could_not_write(hour: Hour, error: StoreError) -> Report:
     status = CycleStatus.FAILED_ORDERS if hour.sent else CycleStatus.ABORTED
     _leave_to_the_holder(hour, error)
     hour.world.alerter.deliver([*hour.alerts, alert_for(hour.slot, error, sent=hour.sent > 0)])
-    return full_report(hour, status, f"the hour could not be written down: {error}")
+    return report_of(hour, status, f"the hour could not be written down: {error}")
 
 
 def _leave_to_the_holder(hour: Hour, error: EngineError) -> None:
@@ -160,7 +171,7 @@ def abort(settings: Settings, world: World, slot: str, error: EngineError, hour:
         world.alerter.deliver([alert_for(slot, error, sent=False)])
         return short_report(settings, slot, status, str(error))
     _note_abort(hour, error)
-    report = _keep(hour, full_report(hour, status, str(error)))
+    report, _ = _keep(hour, report_of(hour, status, str(error)))
     _deliver(hour)
     if not isinstance(error, StoreError):
         try:
@@ -224,7 +235,7 @@ def _stopped(settings: Settings, slot: str, error: Stopped, hour: Hour | None) -
         return short_report(settings, slot, CycleStatus.STOPPED, str(error))
     status = CycleStatus.CUT_SHORT if hour.sent else CycleStatus.STOPPED
     hour.tell(AlertKind.STOPPED, why=str(error), sent=str(hour.sent))
-    report = _keep(hour, full_report(hour, status, str(error)))
+    report, _ = _keep(hour, report_of(hour, status, str(error)))
     try:
         hour.commit(release=True)
     except StoreError as second:

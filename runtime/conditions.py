@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import compress
+from operator import attrgetter
 
 from runtime.domain.alerts import AlertKind
 from runtime.domain.ladder import status_after
 from runtime.domain.limits import account_losses
-from runtime.domain.money import CASH, FUEL, ZERO, plain
+from runtime.domain.money import CASH, FUEL, ONE, ZERO, plain
 from runtime.domain.orders import Kind, Status
 from runtime.domain.pool import Rung
 from runtime.domain.slots import HOUR_MS, slot_start_ms, slots_between
-from runtime.domain.valuation import values_of
+from runtime.domain.valuation import total, values_of
 from runtime.hour import Hour
 from runtime.recovery import tell_unknown
 
 MISSED_SHOWN = 6
+TELLING = frozenset({"indicators_missing", "not_trading", "price_suspect"})
+"""Gates that say that something is wrong; the others say that a rule said no."""
+_NAME = attrgetter("name")
 FIX_CONTROL = "set it anew with `control run`; until then nothing is sent"
 
 
@@ -42,6 +47,8 @@ def missed_slots(hour: Hour) -> tuple[str, ...]:
     """Hours since the last completed one that no run did, oldest first; before any, the one this run came late for."""
     asked = hour.settings.slot
     if hour.state.slot_done:
+        if slot_start_ms(hour.slot) - slot_start_ms(hour.state.slot_done) <= HOUR_MS:
+            return ()
         return slots_between(hour.state.slot_done, hour.slot)
     return (asked,) if asked is not None and asked < hour.slot else ()
 
@@ -99,8 +106,8 @@ def _control(hour: Hour) -> None:
 
 def _gates(hour: Hour) -> None:
     """Gates that mean something is wrong with a symbol that matters, not merely that a rule said no."""
-    held = hour.decided.memory.holdings
-    for gate in hour.decided.gates:
+    held, gates = hour.decided.memory.holdings, hour.decided.gates
+    for gate in compress(gates, map(TELLING.__contains__, map(_NAME, gates))):
         if gate.name == "indicators_missing" and gate.symbol:
             hour.lasting(AlertKind.INDICATORS_MISSING, gate.symbol, symbol=gate.symbol, why=gate.numbers.get("why", ""))
         elif gate.name == "not_trading" and gate.symbol in held:
@@ -119,26 +126,34 @@ def _losses(hour: Hour) -> None:
         hour.lasting(
             AlertKind.BREAKER,
             hour.slot[:10],
-            loss=_percent(Decimal(decision.returns.get("sleeve_return", "0"))),
-            limit=_percent(Decimal(decision.returns.get("sleeve_limit", "0"))),
+            loss=_percent(decision.returns.get("sleeve_return", ZERO)),
+            limit=_percent(decision.returns.get("sleeve_limit", ZERO)),
             until=breaker.cooling_until.isoformat() if breaker.cooling_until else "",
         )
     lost, drawdown = account_losses(hour.state)
     measured = (("loss today", lost, limits.account_day_loss), ("drawdown", drawdown, limits.account_drawdown))
+    least = min((*limits.alert_levels, ONE))
     for measure, value, limit in measured:
-        level = max((part for part in (*limits.alert_levels, Decimal(1)) if value >= part * limit), default=None)
+        if value < least * limit:
+            continue
+        level = max([part for part in (*limits.alert_levels, ONE) if value >= part * limit], default=None)
         if level is not None:
-            facts = {"measure": measure, "value": _percent(value), "limit": _percent(limit), "level": _percent(level)}
-            hour.lasting(AlertKind.ACCOUNT_LIMIT, f"{measure} {_percent(level)}", **facts)
+            subject = f"{measure} {_percent(level)}"
+            count = hour.noticed(AlertKind.ACCOUNT_LIMIT, subject)
+            if count:
+                facts = {"value": _percent(value), "limit": _percent(limit), "level": _percent(level)}
+                hour.tell_still(AlertKind.ACCOUNT_LIMIT, subject, count, {"measure": measure, **facts})
 
 
 def _fuel(hour: Hour) -> None:
     worth = values_of(hour.wallet, hour.prices).get(FUEL, ZERO)
     least = hour.settings.strategy.fuel_min
-    if worth < least:
+    count = hour.noticed(AlertKind.FUEL) if worth < least else 0
+    if count:
         pair = FUEL + CASH
         why = ", ".join(dict.fromkeys(gate.name for gate in hour.gates if gate.symbol == pair))
-        hour.lasting(AlertKind.FUEL, value=plain(round(worth, 2)), minimum=plain(least), why=why)
+        facts = {"value": plain(round(worth, 2)), "minimum": plain(least), "why": why}
+        hour.tell_still(AlertKind.FUEL, "", count, facts)
 
 
 def _status(hour: Hour) -> None:
@@ -155,7 +170,7 @@ def _status(hour: Hour) -> None:
     resolution = hour.resolution
     hour.tell(
         AlertKind.STATUS,
-        equity=plain(round(sum(values.values(), ZERO), 2)),
+        equity=plain(round(total(values), 2)),
         today=_percent(index / day.index - 1 if day is not None and day.index else ZERO),
         drawdown=_percent(account_losses(hour.state)[1]),
         holdings=", ".join(shown) or "-",

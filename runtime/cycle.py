@@ -18,13 +18,15 @@ from typing import cast
 from runtime.cash_moves import move_cash
 from runtime.closing import abort, finish, flush_only, lease_held
 from runtime.config import Settings
+from runtime.domain.changing import changed
 from runtime.domain.control import Control
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.dependencies import BINANCE, WORTH_WAITING_MS, is_open, pause_ms
 from runtime.domain.documents import encode
+from runtime.domain.instruments import tradable_of
 from runtime.domain.ladder import Reading, Resolution, climb, execution_pool
 from runtime.domain.ledger import Entry
-from runtime.domain.limits import Circumstances, valuation_prices
+from runtime.domain.limits import valuation_prices
 from runtime.domain.market import Snapshot
 from runtime.domain.orders import Kind, Status
 from runtime.domain.performance import opened_day, resumed
@@ -34,15 +36,17 @@ from runtime.domain.report import Report
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_at, slot_date
 from runtime.domain.state import State, encode_state, refuse_unusable
+from runtime.domain.tape import Silence, Tape
 from runtime.errors import EngineError, LeaseLost, LostState, RateLimited, SettingsError
 from runtime.execution import carry_out
+from runtime.first_reads import account_calls, clock_call, first_clock, needed, read_account
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, SKEW_MAX_MS, Hour, heed
 from runtime.key_check import heed_key, key_call
 from runtime.ports import DailyCache, Held, Loaded, World
 from runtime.rebuild import first_state
 from runtime.reconcile import link_performance, reconcile
 from runtime.recovery import recover
-from runtime.snapshot import account_calls, clock_call, first_clock, needed, read_account, refresh_prices, take_snapshot
+from runtime.snapshot import refresh_prices, take_snapshot
 
 Strategy = Callable[[Snapshot, State, ExecutionPool, StrategySettings], Decision]
 Answers = Mapping[str, object]
@@ -97,6 +101,7 @@ def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loa
         return lease_held(settings, slot)
     held = cast("Held", needed(answers, "lease"))
     hour = Hour(settings, world, slot, held, state, started_ms, cache)
+    hour.tape = Tape() if world.told else Silence()
     hour.entries = entries
     return hour, loaded, answers
 
@@ -176,7 +181,9 @@ def _ended(settings: Settings, world: World, held: Held, error: EngineError, sta
 
 def _orient(hour: Hour, answers: Answers) -> None:
     """Set the hour by the exchange's clock: its slot, its fence, and what the operator allows."""
-    hour.tape.start(hour.settings.public(), encode_state(hour.state))
+    hour.tape.start()
+    hour.tape.record("settings", hour.settings, Settings.public)
+    hour.tape.record("state_before", hour.state, encode_state)
     hour.offset_ms = first_clock(hour.world, answers)
     hour.deadline_ms = hour.started_ms + hour.offset_ms + CYCLE_BUDGET_MS
     hour.lease_ends_ms = hour.started_ms + hour.offset_ms + LEASE_S * 1000
@@ -200,7 +207,7 @@ def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
         heed(hour.world)
         read_account(hour, answers)
     snapshot = take_snapshot(hour, resolution.locked_symbols)
-    prices = valuation_prices(Circumstances(snapshot, hour.state, False, hour.settings.strategy))
+    prices = valuation_prices(snapshot, hour.state.prices, hour.settings.strategy)
     hour.state = opened_day(hour.state, slot_date(hour.slot), snapshot.daily, prices)
     hour.entries = (*hour.entries, *reconcile(hour))
     link_performance(hour, hour.entries, prices)
@@ -217,10 +224,13 @@ def _resolve_pool(hour: Hour, answers: Answers) -> Resolution:
             yield readings[-1]
 
     resolution = climb(read(), hour.state.pool, hour.settings.ladder, hour.slot)
-    payloads = [{"rung": r.rung.value, "payload": r.payload, "problem": r.problem} for r in readings]
-    hour.tape.record("pools", payloads)
+    hour.tape.record("pools", readings, _told)
     hour.resolution = resolution
     return resolution
+
+
+def _told(readings: list[Reading]) -> list[dict[str, object]]:
+    return [{"rung": r.rung.value, "payload": r.payload, "problem": r.problem} for r in readings]
 
 
 def _reading(rung: Rung, where: str, upstream: object, read: Callable[[], Mapping[str, object]]) -> Reading:
@@ -235,17 +245,17 @@ def _reading(rung: Rung, where: str, upstream: object, read: Callable[[], Mappin
 
 def _decide(hour: Hour, resolution: Resolution, strategy: Strategy) -> None:
     snapshot = hour.observed
-    tradable = {symbol for symbol, instrument in snapshot.instruments.items() if instrument.tradable}
-    pool = execution_pool(resolution, tradable, hour.settings.ladder)
+    pool = execution_pool(resolution, tradable_of(snapshot.instruments), hour.settings.ladder)
     decision = strategy(snapshot, hour.state, pool, hour.settings.strategy)
-    hour.tape.record("snapshot", encode(snapshot))
-    hour.tape.record("pool", encode(pool))
-    hour.tape.record("state_at_decision", encode_state(hour.state))
-    hour.tape.record("decision", encode(decision))
+    hour.tape.record("snapshot", snapshot, encode)
+    hour.tape.record("pool", pool, encode)
+    hour.tape.record("state_at_decision", hour.noted(), encode_state)
+    hour.tape.record("decision", decision, encode)
     hour.pool, hour.decision = pool, decision
     hour.gates.extend(decision.gates)
     lifted = hour.state.memory.reduce_only_ms > 0 and decision.memory.reduce_only_ms == 0
-    hour.state = replace(hour.state, memory=decision.memory)
+    if decision.memory is not hour.state.memory:
+        hour.state = changed(hour.state, memory=decision.memory)
     hour.state = resumed(hour.state) if lifted else hour.state
 
 
@@ -253,14 +263,16 @@ def _execute(hour: Hour) -> None:
     """Sells, then buys from the real proceeds, then what cash remains: one decision, planned on each wallet anew."""
     decision, strategy = hour.decided, hour.settings.strategy
     refresh_prices(hour)
-    sells = plan_sells(decision, hour.observed, hour.wallet)
-    hour.note_plan("sells", sells)
+    wallet = hour.wallet
+    sells = plan_sells(decision, hour.observed, wallet)
+    hour.note_plan("sells", sells, wallet)
     carry_out(hour, sells.orders)
     refresh_prices(hour)
     if any(i.status is Status.UNKNOWN and i.kind is Kind.ORDER for i in hour.state.open_intents):
         decision = replace(decision, entries=(), dca=None, fuel=False)
-    buys = plan_buys(decision, hour.observed, hour.wallet, strategy)
-    hour.note_plan("buys", buys)
+    wallet = hour.wallet
+    buys = plan_buys(decision, hour.observed, wallet, strategy)
+    hour.note_plan("buys", buys, wallet)
     orders = buys.orders
     if buys.redeem:
         move_cash(hour, Kind.REDEEM, buys.redeem)

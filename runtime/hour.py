@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from runtime.config import Settings
-from runtime.domain.alerts import Alert, AlertKind, new_alert, observe, queued, recovered
+from runtime.domain.alerts import Alert, AlertKind, Incident, new_alert, observe, queued, recovered
+from runtime.domain.changing import changed
 from runtime.domain.control import Control, Mode
 from runtime.domain.decision import Decision, ExecutionPool, Gate, Plan
 from runtime.domain.documents import encode
@@ -25,6 +26,7 @@ from runtime.domain.orders import Intent
 from runtime.domain.state import State
 from runtime.domain.tape import Tape
 from runtime.domain.valuation import Wallet, applied, wallet_of
+from runtime.domain.values import Value
 from runtime.errors import EngineError, LeaseLost, Stopped
 from runtime.ports import Changes, CycleRecord, DailyCache, Held, World
 
@@ -38,8 +40,12 @@ FENCE_SPARE_MS = 1_000
 SKEW_MAX_MS = 5_000
 
 
+RUNNING = Control()
+NOTHING = Account({})
+
+
 @dataclass(frozen=True, slots=True)
-class FirstWave:
+class FirstWave(metaclass=Value):
     """Clock, prices, account and Earn, read at once. `offset_ms` is the exchange's clock less the local one.
 
     `instruments` are the pairs, where the clock was read with them.
@@ -71,12 +77,12 @@ class Hour:
     state: State
     started_ms: int
     cache: DailyCache
-    control: Control = field(default_factory=Control)
+    control: Control = RUNNING
     offset_ms: int = 0
     deadline_ms: int = 0
     lease_ends_ms: int = 0
     wave: FirstWave | None = None
-    account: Account = field(default_factory=lambda: Account({}))
+    account: Account = NOTHING
     earn: Mapping[str, EarnPosition] | None = None
     resolution: Resolution | None = None
     snapshot: Snapshot | None = None
@@ -92,6 +98,8 @@ class Hour:
     recovered: tuple[Intent, ...] = ()
     alerts: list[Alert] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    incidents: Mapping[str, Incident] | None = None
+    """Those of the state with what this hour noticed, once it noticed any; `noted` puts them in their place."""
     sent: int = 0
     status_told: str = ""
 
@@ -152,10 +160,18 @@ class Hour:
         if self.lease_ends_ms and self.now_ms() >= self.lease_ends_ms:
             raise LeaseLost("lease: it ended while this run slept; nothing was written")
         cache = self.new_cache if cycle is not None else None
-        entries = (*self.entries, *entries)
-        state = replace(self.state, outbox=queued(self.state.outbox, self.alerts))
-        self.held = self.world.store.commit(self.held, Changes(state, intents, entries, cycle, cache, release=release))
-        self.entries = ()
+        entries = (*self.entries, *entries) if self.entries else entries
+        state = self.noted() if self.incidents is not None else self.state
+        if self.alerts:
+            state = changed(state, outbox=queued(state.outbox, self.alerts))
+        changes = Changes(state, intents, entries, cycle, cache, release)
+        self.held, self.entries = self.world.store.commit(self.held, changes), ()
+
+    def noted(self) -> State:
+        """The hour's state with the incidents as this hour knows them."""
+        if self.incidents is not None:
+            self.state, self.incidents = changed(self.state, incidents=self.incidents), None
+        return self.state
 
     def take(self, state: State, intents: Iterable[Intent] = (), entries: Iterable[Entry] = ()) -> None:
         """Make `state` the hour's, with `intents` at their newest and the account moved by `entries`."""
@@ -164,10 +180,11 @@ class Hour:
         self.state = replace(state, intents=(*kept, *newest.values()))
         self.account = applied(self.account, entries)
 
-    def note_plan(self, name: str, plan: Plan) -> None:
+    def note_plan(self, name: str, plan: Plan, wallet: Wallet) -> None:
         """Put a plan and the wallet it was made for on the tape, and its gates with the hour's."""
-        self.tape.record(f"wallet_{name}", encode(self.wallet))
-        self.tape.record(f"plan_{name}", encode(plan))
+        if self.world.told:
+            self.tape.record(f"wallet_{name}", wallet, encode)
+            self.tape.record(f"plan_{name}", plan, encode)
         self.gates.extend(plan.gates)
 
     def waited(self, seconds: float) -> bool:
@@ -186,19 +203,26 @@ class Hour:
 
     def lasting(self, kind: AlertKind, subject: str = "", **facts: str) -> None:
         """A condition that lasts: told when it opens and then at growing intervals."""
+        self.tell_still(kind, subject, self.noticed(kind, subject), facts)
+
+    def noticed(self, kind: AlertKind, subject: str = "") -> int:
+        """Note a condition that lasts; in how many hours it was seen if it is to be told now, else 0."""
         name = f"{kind}:{subject}" if subject else kind.value
         self.seen.add(name)
-        incidents, tell = observe(self.state.incidents, name, self.slot)
-        self.state = replace(self.state, incidents=incidents)
-        if tell:
-            count = incidents[name].count
+        known = self.state.incidents if self.incidents is None else self.incidents
+        self.incidents, tell = observe(known, name, self.slot)
+        return self.incidents[name].count if tell else 0
+
+    def tell_still(self, kind: AlertKind, subject: str, count: int, facts: Mapping[str, str]) -> None:
+        """Tell a condition that was noticed in `count` hours; 0 = not now."""
+        if count:
             self.alerts.append(new_alert(kind, self.slot, facts, subject=subject, count=count))
 
     def close_incidents(self) -> None:
         """Tell the end of every incident that this hour looked for and did not find."""
-        for name in tuple(self.state.incidents):
+        known = self.state.incidents if self.incidents is None else self.incidents
+        for name in known:
             if name not in self.seen:
-                incidents, over = recovered(self.state.incidents, name)
-                self.state = replace(self.state, incidents=incidents)
+                self.incidents, over = recovered(known if self.incidents is None else self.incidents, name)
                 if over is not None:
                     self.tell(AlertKind.RECOVERED, name, what=name, cycles=str(over.count), since=over.opened)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
 from runtime.domain.alerts import Alert
+from runtime.domain.alerts import Receipt as Receipt  # noqa: PLC0414
 from runtime.domain.api_key import KeyRights, digest
 from runtime.domain.control import Control
 from runtime.domain.evidence import Flow as Flow  # noqa: PLC0414
@@ -29,6 +30,7 @@ from runtime.domain.stored import DailyCache as DailyCache  # noqa: PLC0414
 from runtime.domain.stored import Held as Held  # noqa: PLC0414
 from runtime.domain.stored import Lease as Lease  # noqa: PLC0414
 from runtime.domain.stored import Loaded as Loaded  # noqa: PLC0414
+from runtime.domain.values import Value
 
 T = TypeVar("T")
 
@@ -73,7 +75,7 @@ class MarketData(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderRequest:
+class OrderRequest(metaclass=Value):
     """A market order ready to send: `timestamp_ms` is the request's own timestamp (exchange clock), taken before the
     last lease and control check; `quantity` is base units.
     """
@@ -199,16 +201,6 @@ class ReportSink(Protocol):
         """Keep the tape's lines in one atomic step; returns where (a path, or empty)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of one alert: delivered, to be tried later, or refused for good; `why` holds no secret or text."""
-
-    alert_id: str
-    delivered: bool
-    permanent: bool = False
-    why: str = ""
-
-
 class Alerter(Protocol):
     """A channel to the operator. It never raises: an hour must not die of its messenger."""
 
@@ -254,6 +246,8 @@ class World:
     until now, as JSON values for the tape; a snapshot that is on the tape need not be told twice.
     `stop` says why this process should end (a signal came), or nothing; no wait of `clock` goes on after that.
     `identity` signs in to Google, where Google is used at all.
+    `told` is False where nobody keeps reports and tapes: then an hour words neither. `highest` knows the trailing high
+    of (pair, since when, now) without listing its hours; None = it is read off hourly candles.
     """
 
     clock: Clock
@@ -273,3 +267,5 @@ class World:
     key_digest: Callable[[str], str] = _no_key
     witnessed: Callable[[Snapshot | None], object] = _nothing
     identity: Callable[[], Identity] | None = None
+    told: bool = True
+    highest: Callable[[str, int, int], Decimal | None] | None = None

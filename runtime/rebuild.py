@@ -28,9 +28,9 @@ from runtime.domain.reconciliation import opening_entry
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms, slot_at
 from runtime.domain.state import State
 from runtime.errors import Abort, EngineError, LostState, NewAccount
+from runtime.first_reads import needed, sync
 from runtime.hour import heed
 from runtime.ports import World
-from runtime.snapshot import needed, sync
 
 BINANCE_OPENED_MS = 1_483_228_800_000  # 2017-01-01: older timestamps are refused
 SETTLING_S = 75.0

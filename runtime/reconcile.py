@@ -12,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from runtime.domain.alerts import AlertKind
+from runtime.domain.changing import changed
 from runtime.domain.evidence import Flow, order_flows
 from runtime.domain.ladder import STATIC_SYMBOLS
 from runtime.domain.ledger import Book, Entry, priced
@@ -30,7 +31,7 @@ from runtime.domain.reconciliation import (
     unexplained_entry,
 )
 from runtime.domain.slots import DAY_MS
-from runtime.domain.valuation import values_of
+from runtime.domain.valuation import total, values_of
 from runtime.errors import EngineError
 from runtime.hour import Hour
 
@@ -44,7 +45,8 @@ def reconcile(hour: Hour) -> tuple[Entry, ...]:
         entries += _booked(hour, interest_entry(hour.state, hour.slot, hour.now_ms(), hour.earn))
         position = hour.earn.get(CASH)
         rewards = position.rewards if position else hour.state.earn_rewards.get(CASH, ZERO)
-        hour.state = replace(hour.state, earn_rewards={CASH: rewards})
+        if hour.state.earn_rewards != {CASH: rewards}:
+            hour.state = replace(hour.state, earn_rewards={CASH: rewards})
     differences = _open_differences(hour)
     if differences or hour.state.drift or _earn_missing(hour):
         entries += _explained(hour, differences)
@@ -58,9 +60,9 @@ def reconcile(hour: Hour) -> tuple[Entry, ...]:
 
 def link_performance(hour: Hour, entries: Sequence[Entry], prices: Mapping[str, Decimal]) -> None:
     """Link the return index at this hour's equity; what came from outside is no performance."""
-    equity = sum(values_of(hour.wallet, prices).values(), ZERO)
+    equity = total(values_of(hour.wallet, prices))
     flows = outside_value(entries, prices)
-    hour.state = replace(hour.state, performance=linked(hour.state.performance, equity, flows))
+    hour.state = changed(hour.state, performance=linked(hour.state.performance, equity, flows))
 
 
 def _booked(hour: Hour, entry: Entry | None) -> list[Entry]:
@@ -73,14 +75,14 @@ def _booked(hour: Hour, entry: Entry | None) -> list[Entry]:
 
 def _unsettled_assets(hour: Hour) -> frozenset[str]:
     assets: set[str] = set()
-    for intent in hour.state.open_intents:
+    for intent in hour.state.open_intents if hour.state.intents else ():
         assets |= {CASH} if intent.kind is not Kind.ORDER else {intent.symbol.removesuffix(CASH), CASH, FUEL}
     return frozenset(assets)
 
 
 def _open_differences(hour: Hour) -> dict[str, Decimal]:
-    unsettled = _unsettled_assets(hour)
     found = spot_differences(hour.state.ledger, hour.account)
+    unsettled = _unsettled_assets(hour) if found else frozenset()
     return {asset: amount for asset, amount in found.items() if asset not in unsettled}
 
 

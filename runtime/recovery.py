@@ -54,7 +54,7 @@ def close(hour: Hour, intents: Sequence[Intent]) -> None:
             state, moved, booked = book_earn(state, intent, hour.now_ms())
             closed.append(moved)
         entries.extend(booked)
-    hour.take(replace(state, incidents=hour.state.incidents), closed, entries)
+    hour.take(state, closed, entries)
     hour.commit(tuple(closed), tuple(entries))
 
 

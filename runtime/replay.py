@@ -22,6 +22,7 @@ from runtime.config import RunMode, Settings
 from runtime.cycle import Strategy, run_cycle
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.documents import decode, encode
+from runtime.domain.instruments import tradable_of
 from runtime.domain.ladder import Reading, climb, execution_pool
 from runtime.domain.market import DailySeries, Snapshot
 from runtime.domain.money import parse_decimal
@@ -202,8 +203,7 @@ class Taped:
         """The pool that the taped payloads give under these settings of the ladder."""
         readings = self._value("pools", _readings)
         resolution = climb(readings, self.before.pool, ladder, self.snapshot.slot)
-        tradable = {symbol for symbol, instrument in self.snapshot.instruments.items() if instrument.tradable}
-        return execution_pool(resolution, tradable, ladder)
+        return execution_pool(resolution, tradable_of(self.snapshot.instruments), ladder)
 
     def wallet(self, name: str) -> Wallet:
         """The wallet that the plan of that name was made for."""

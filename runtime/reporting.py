@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from runtime.conditions import missed_slots
 from runtime.config import Settings
 from runtime.domain.decision import Gate
-from runtime.domain.ledger import Book
-from runtime.domain.limits import Circumstances, account_losses, valuation_prices
+from runtime.domain.ladder import Resolution
+from runtime.domain.ledger import Balances, Book
+from runtime.domain.limits import account_losses, valuation_prices
 from runtime.domain.money import CASH, CORE, FUEL, ZERO, plain
 from runtime.domain.orders import Intent, Kind, Sleeve, Status
+from runtime.domain.remembering import remembered
 from runtime.domain.report import CycleStatus, Equity, Holding, PoolReport, Report
 from runtime.domain.slots import slot_date
-from runtime.domain.valuation import values_of
+from runtime.domain.valuation import MANAGED_APART, values_of
 from runtime.hour import Hour
 
 MISSED_KEPT = 168
@@ -41,6 +44,42 @@ def short_report(settings: Settings, slot: str, status: CycleStatus, error: str 
         status=status,
         exit_code=EXIT_CODES[status],
         error=error,
+    )
+
+
+def report_of(hour: Hour, status: CycleStatus, error: str = "") -> Report:
+    """The report of an hour as far as it came: all of it, or, where nobody reads it, what it did."""
+    return full_report(hour, status, error) if hour.world.told else brief_report(hour, status, error)
+
+
+def brief_report(hour: Hour, status: CycleStatus, error: str = "") -> Report:
+    """What the hour saw of the account, and did; nothing is worded, and gates stand as they were met."""
+    return Report(
+        slot=hour.slot,
+        mode=hour.settings.mode.value,
+        account=hour.settings.account,
+        status=status,
+        exit_code=EXIT_CODES[status],
+        error=error,
+        pool=_pool_source(hour.resolution) if hour.resolution is not None else None,
+        equity=_equity(hour.state.ledger, _values(hour)) if hour.snapshot is not None else None,
+        index=hour.state.performance.index,
+        decision=hour.decision,
+        gates=tuple(hour.gates),
+        intents=this_hours(hour),
+        problems=hour.problems,
+        drift=hour.state.drift,
+    )
+
+
+@remembered
+def _pool_source(resolution: Resolution) -> PoolReport:
+    return PoolReport(
+        rung=resolution.rung,
+        version=resolution.version,
+        as_of_date=resolution.as_of_date,
+        age_days=resolution.age_days,
+        degraded=resolution.degraded,
     )
 
 
@@ -80,12 +119,13 @@ def full_report(hour: Hour, status: CycleStatus, error: str = "") -> Report:
 
 def this_hours(hour: Hour) -> tuple[Intent, ...]:
     """This slot's intents, in the order of sending."""
-    return tuple(intent for intent in hour.state.intents if intent.slot == hour.slot)
+    intents = hour.state.intents
+    return tuple([intent for intent in intents if intent.slot == hour.slot]) if intents else ()
 
 
 def outcome_of(hour: Hour) -> CycleStatus:
     """Done, or finished with orders that failed or that nobody knows the outcome of."""
-    for intent in (*this_hours(hour), *hour.state.open_intents):
+    for intent in (*this_hours(hour), *hour.state.open_intents) if hour.state.intents else ():
         unknown = intent.kind is Kind.ORDER and intent.status is Status.UNKNOWN
         empty = intent.status is Status.DONE and intent.order is not None and not intent.order.executed_qty
         if unknown or empty or intent.status is Status.REFUSED:
@@ -122,24 +162,34 @@ def _pool(hour: Hour) -> PoolReport | None:
 
 
 def _worth(hour: Hour) -> tuple[Equity, tuple[Holding, ...], Decimal | None]:
-    snapshot, ledger = hour.observed, hour.state.ledger
-    prices = valuation_prices(Circumstances(snapshot, hour.state, False, hour.settings.strategy))
-    values = values_of(hour.wallet, prices)
-    trend = {asset: value for asset, value in values.items() if asset not in {CASH, FUEL, CORE}}
-    equity = Equity(
-        cash_spot=ledger.of(Book.SPOT, CASH),
-        cash_earn=ledger.of(Book.EARN, CASH),
-        in_transit=ledger.of(Book.TRANSIT, CASH),
-        fuel=values.get(FUEL, ZERO),
-        trend=sum(trend.values(), ZERO),
-        btc=values.get(CORE, ZERO),
-    )
+    prices, values = _known_prices(hour), _values(hour)
+    trend = {asset: value for asset, value in values.items() if asset not in MANAGED_APART}
+    equity = _equity(hour.state.ledger, values)
     held = [asset for asset in (CORE, *sorted(trend), FUEL) if values.get(asset)]
     holdings = tuple(_holding(hour, asset, prices, values[asset], equity.total) for asset in held)
     return equity, holdings, prices.get(CORE + CASH)
 
 
-def _holding(hour: Hour, asset: str, prices: dict[str, Decimal], value: Decimal, total: Decimal) -> Holding:
+def _known_prices(hour: Hour) -> Mapping[str, Decimal]:
+    return valuation_prices(hour.observed, hour.state.prices, hour.settings.strategy)
+
+
+def _values(hour: Hour) -> Mapping[str, Decimal]:
+    return values_of(hour.wallet, _known_prices(hour))
+
+
+def _equity(ledger: Balances, values: Mapping[str, Decimal]) -> Equity:
+    return Equity(
+        cash_spot=ledger.of(Book.SPOT, CASH),
+        cash_earn=ledger.of(Book.EARN, CASH),
+        in_transit=ledger.of(Book.TRANSIT, CASH),
+        fuel=values.get(FUEL, ZERO),
+        trend=sum([value for asset, value in values.items() if asset not in MANAGED_APART], ZERO),
+        btc=values.get(CORE, ZERO),
+    )
+
+
+def _holding(hour: Hour, asset: str, prices: Mapping[str, Decimal], value: Decimal, total: Decimal) -> Holding:
     symbol = asset + CASH
     decision = hour.decision
     target = None

@@ -16,15 +16,15 @@ from typing import Any
 from runtime.adapters.candles import CandleArchive, read_candles, symbols_in
 from runtime.adapters.clock import SimulatedClock, SystemClock
 from runtime.adapters.concurrency import serial_gather
-from runtime.adapters.console import ConsoleAlerter
+from runtime.adapters.console import NullAlerter
 from runtime.adapters.files import NullReportSink
 from runtime.adapters.memory import MemoryStore
 from runtime.adapters.run_folder import RunFolder
 from runtime.adapters.simulated.books import Books
 from runtime.adapters.simulated.conditions import Conditions, Costs, EarnTerms
-from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.listing import listed
 from runtime.adapters.simulated.past import PastMarket
+from runtime.adapters.simulated.past_exchange import PastExchange
 from runtime.adapters.simulated.past_pools import PastPools, read_pools
 from runtime.adapters.simulated.persistence import from_document, to_document
 from runtime.backtest import Checkpoint, Progress, run_history
@@ -36,8 +36,7 @@ from runtime.domain.history import History
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.money import CASH, CORE, FUEL
 from runtime.domain.slots import date_at, slot_at
-from runtime.domain.state import decode_state, encode_state
-from runtime.domain.texts import Language
+from runtime.domain.state import State, decode_state, encode_state
 from runtime.domain.track import Track
 from runtime.download import Download, Step
 from runtime.errors import BadInput
@@ -45,6 +44,7 @@ from runtime.ports import DailyCache, World
 from runtime.wiring import explain
 from strategies import REGISTRY
 
+RECORDS_MAX = 1000
 BPS = Decimal(10_000)
 
 
@@ -70,8 +70,8 @@ class PastAccount:
         self._market = PastMarket(history.candles, self._clock, history.instruments)
         costs = Costs(fee=plan.fee, slippage_bps=plan.slippage * BPS)
         conditions = Conditions(costs=costs, earn=EarnTerms(apr={CASH: plan.earn_apr}))
-        self._exchange = SimulatedExchange(self._market, self._clock, conditions, books)
-        self.store = MemoryStore(self._clock, settings.account)
+        self._exchange = PastExchange(self._market, self._clock, conditions, books)
+        self.store = MemoryStore(self._clock, settings.account, records_max=RECORDS_MAX)
         self.world = World(
             clock=self._clock,
             pools=(PastPools(history.pools, self._clock),),
@@ -79,12 +79,19 @@ class PastAccount:
             exchange=self._exchange,
             store=self.store,
             reports=NullReportSink(),
-            alerter=ConsoleAlerter(lambda _: None, Language(settings.language)),
+            alerter=NullAlerter(),
             gather=serial_gather,
             owner="history",
             render=lambda _: "",
             explain=explain,
+            told=False,
+            highest=self._market.highest,
         )
+
+    @property
+    def state(self) -> State | None:
+        """The state as the last hour left it."""
+        return self.store.state
 
     def enter(self, now_ms: int) -> bool:
         """Move the clock; whether the exchange is open in that hour."""
@@ -97,7 +104,7 @@ class PastAccount:
 
     def saved(self) -> Mapping[str, Any]:
         """Store and exchange as JSON values."""
-        state = self.store.load().state
+        state = self.store.state
         return {
             "state": encode_state(state) if state is not None else None,
             "cache": encode(self.store.cache()),

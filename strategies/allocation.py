@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from runtime.domain.market import Facts, ratio
 from runtime.domain.money import ONE, ZERO, clamp
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
 
 
@@ -27,10 +28,15 @@ def order_caps(symbols: Iterable[str], equity: Decimal, facts: Facts, settings: 
 
     The turnover may be null by contract (a pair too young, a payload without it): then equity alone caps.
     """
-    caps = dict.fromkeys(symbols, settings.order_ratio_max * equity)
-    for symbol, cap in caps.items():
-        known = facts.symbols.get(symbol)
-        turnover = known.avg_quote_vol_30 if known is not None else None
-        if turnover is not None and math.isfinite(turnover):
-            caps[symbol] = min(cap, settings.order_volume_ratio_max * ratio(turnover))
+    by_equity, by_turnover = settings.order_ratio_max * equity, _turnover_caps(facts, settings)
+    caps = dict.fromkeys(symbols, by_equity)
+    if by_turnover and by_equity > min(by_turnover.values()):
+        caps = {symbol: min(cap, by_turnover.get(symbol, cap)) for symbol, cap in caps.items()}
     return caps
+
+
+@remembered
+def _turnover_caps(facts: Facts, settings: StrategySettings) -> Mapping[str, Decimal]:
+    known = {symbol: of.avg_quote_vol_30 for symbol, of in facts.symbols.items()}
+    share = settings.order_volume_ratio_max
+    return {s: share * ratio(volume) for s, volume in known.items() if volume is not None and math.isfinite(volume)}

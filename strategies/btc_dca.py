@@ -11,9 +11,12 @@ import math
 from runtime.domain.decision import Exit, ExitReason, Gate, TrimMemory
 from runtime.domain.market import BtcFacts
 from runtime.domain.orders import Sleeve
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
 
 PAIR = "BTCUSDT"
+BOUGHT_TODAY = Gate("bought_today", Sleeve.BTC_CORE, PAIR)
+TRIMMED_TODAY = Gate("trimmed_today", Sleeve.BTC_CORE, PAIR)
 
 
 def multiplier(ahr999: float, settings: StrategySettings) -> int:
@@ -24,9 +27,9 @@ def multiplier(ahr999: float, settings: StrategySettings) -> int:
 def purchase(ahr999: float | None, done: tuple[str, ...], settings: StrategySettings) -> int | Gate:
     """Today's multiplier, or the gate that stops the purchase."""
     if "dca" in done:
-        return Gate("bought_today", Sleeve.BTC_CORE, PAIR)
+        return BOUGHT_TODAY
     if "trim" in done:
-        return Gate("trimmed_today", Sleeve.BTC_CORE, PAIR)
+        return TRIMMED_TODAY
     if ahr999 is None or not math.isfinite(ahr999) or ahr999 <= 0:
         return Gate("ahr999_missing", Sleeve.BTC_CORE, PAIR)
     times = multiplier(ahr999, settings)
@@ -38,9 +41,11 @@ def purchase(ahr999: float | None, done: tuple[str, ...], settings: StrategySett
 
 def episode(btc: BtcFacts | None, memory: TrimMemory, settings: StrategySettings) -> TrimMemory:
     """The trim memory, emptied once the z-score has stayed at or below its trigger for `trim_reset_days`."""
-    return TrimMemory() if btc is not None and btc.zscore_days >= settings.trim_reset_days else memory
+    over = btc is not None and btc.zscore_days >= settings.trim_reset_days
+    return TrimMemory() if over and memory.tiers else memory
 
 
+@remembered
 def trim(btc: BtcFacts | None, memory: TrimMemory, done: tuple[str, ...], settings: StrategySettings) -> Exit | Gate:
     """The trim that is due, or the gate that stops it.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from runtime.domain.decision import (
     Candidate,
@@ -34,20 +35,22 @@ from runtime.domain.limits import (
 from runtime.domain.market import Facts, Snapshot, ratio
 from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO, plain
 from runtime.domain.orders import Sleeve
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
 from runtime.domain.state import State
-from runtime.domain.valuation import Wallet, is_dust, values_of, wallet_of
+from runtime.domain.valuation import Wallet, is_dust, total, values_of, wallet_of
+from runtime.domain.values import Value
 from strategies.allocation import btc_base_order, btc_target_ratio, order_caps
 from strategies.btc_dca import PAIR, episode, purchase, trim
 from strategies.earn_buffer import FUEL_PAIR, refuel
-from strategies.indicators import ahr999, facts_of
+from strategies.indicators import ahr999, decisive_facts
 from strategies.loss_limits import Judgement, judge_losses, settled
 from strategies.trend_rotation import Holding, judge, leave, regime, remember, select
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class _View(metaclass=Value):
     """The hour as the rules see it: facts, trusted values, and the circumstances after the loss limits spoke."""
 
     snapshot: Snapshot
@@ -63,7 +66,7 @@ class _View:
 
     @property
     def equity(self) -> Decimal:
-        return sum(self.values.values(), ZERO)
+        return total(self.values)
 
     @property
     def done(self) -> tuple[str, ...]:
@@ -86,11 +89,8 @@ def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: Stra
     entries, entry_gates = _trend_entries(view, candidates, targets, {e.symbol for e in leaving})
     dca, trimming, core_gates = _core(view)
     earn, fuel, cash_gates = _cash(view)
-    equity = view.equity
+    equity, judgement = view.equity, view.judgement
     btc_ratio = btc_target_ratio(equity, settings)
-    sellable = sum(_sellable(view, symbol) for symbol in memories)
-    breaker = settled(view.judgement.breaker, slot_date(snapshot.slot), len(memories), sellable)
-    trim_memory = episode(view.facts.btc, state.memory.trim, settings)
     return Decision(
         slot=snapshot.slot,
         equity=equity,
@@ -109,22 +109,34 @@ def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: Stra
         earn=earn,
         fuel=fuel,
         gates=(*exit_gates, *entry_gates, *core_gates, *cash_gates),
-        returns=view.judgement.figures,
-        memory=Memory(memories, trim_memory, breaker, view.judgement.reduce_only_ms),
+        returns=judgement.figures,
+        memory=_memory(view, memories),
     )
 
 
+def _memory(view: _View, holdings: Mapping[str, HoldingMemory]) -> Memory:
+    """What to remember: the same object where nothing changed."""
+    known, latch = view.state.memory, view.judgement.reduce_only_ms
+    trim_memory = episode(view.facts.btc, known.trim, view.settings)
+    breaker = settled(view.judgement.breaker, slot_date(view.snapshot.slot), holdings, partial(_sellable, view))
+    if (holdings, trim_memory, breaker, latch) == (known.holdings, known.trim, known.breaker, known.reduce_only_ms):
+        return known
+    return Memory(holdings, trim_memory, breaker, latch)
+
+
 def _view(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: StrategySettings) -> _View:
-    facts = snapshot.facts or facts_of(snapshot.daily, settings)
+    facts = snapshot.facts or decisive_facts(snapshot.daily, settings)
     if state.day is not None and state.day.day != slot_date(snapshot.slot):
         state = replace(state, day=None)
     wallet = wallet_of(state.ledger, snapshot.account, snapshot.earn)
     before = Circumstances(snapshot, state, pool.degraded, settings)
-    prices = valuation_prices(before)
+    prices = valuation_prices(snapshot, state.prices, settings)
     values = values_of(wallet, prices)
     judgement = judge_losses(snapshot, state, {a: values[a] for a in wallet.trend_assets}, facts, settings)
-    memory = replace(state.memory, breaker=judgement.breaker, reduce_only_ms=judgement.reduce_only_ms)
-    after = replace(before, state=replace(state, memory=memory))
+    after, known = before, state.memory
+    if (judgement.breaker, judgement.reduce_only_ms) != (known.breaker, known.reduce_only_ms):
+        memory = replace(known, breaker=judgement.breaker, reduce_only_ms=judgement.reduce_only_ms)
+        after = replace(before, state=replace(state, memory=memory))
     return _View(snapshot, state, pool, settings, facts, wallet, prices, values, after, judgement)
 
 
@@ -147,9 +159,8 @@ def _sellable(view: _View, symbol: str) -> bool:
     return bool(sell_lots(instrument, quantity, view.prices.get(symbol, ZERO)).parts)
 
 
-def _holding(view: _View, symbol: str) -> Holding:
+def _holding(view: _View, symbol: str, *, trusted: bool) -> Holding:
     snapshot, position = view.snapshot, view.state.positions.get(symbol)
-    trusted = not symbol_gates(view.circumstances, Action.TREND_EXIT, symbol)
     return Holding(
         symbol,
         snapshot.prices[symbol] if trusted else None,
@@ -163,42 +174,44 @@ def _holding(view: _View, symbol: str) -> Holding:
 def _trend_exits(
     view: _View, candidates: tuple[Candidate, ...], *, on: bool | None
 ) -> tuple[dict[str, HoldingMemory], list[Exit], list[Gate]]:
-    by_symbol = {c.symbol: c for c in candidates}
+    by_symbol = _by_symbol(candidates)
     closed = standing_gates(view.circumstances, Action.TREND_EXIT)
     memories: dict[str, HoldingMemory] = {}
     leaving: list[Exit] = []
     gates: list[Gate] = list(closed)
     for symbol in _held(view):
-        holding = _holding(view, symbol)
+        distrust = symbol_gates(view.circumstances, Action.TREND_EXIT, symbol)
+        holding = _holding(view, symbol, trusted=not distrust)
         known = view.facts.symbols.get(symbol)
         memories[symbol] = remember(holding, known, view.settings)
-        gates.extend(_holding_gates(view, symbol))
+        gates.extend(distrust)
+        if known is None or not known.complete:
+            why = view.facts.missing.get(symbol, "incomplete")
+            gates.append(Gate("indicators_missing", Sleeve.TREND, symbol, {"why": why}))
         if closed or holding.price is None:
             continue
         if view.judgement.breaker.liquidating:
-            leaving.append(Exit(Sleeve.TREND, symbol, ExitReason.BREAKER, numbers=view.judgement.figures))
+            figures = {name: plain(value) for name, value in view.judgement.figures.items()}
+            leaving.append(Exit(Sleeve.TREND, symbol, ExitReason.BREAKER, numbers=figures))
             continue
         way_out = leave(holding, memories[symbol], by_symbol.get(symbol), view.settings.exit_rank, on=on)
         leaving.extend([way_out] if way_out else [])
     return memories, leaving, gates
 
 
-def _holding_gates(view: _View, symbol: str) -> list[Gate]:
-    gates = list(symbol_gates(view.circumstances, Action.TREND_EXIT, symbol))
-    known = view.facts.symbols.get(symbol)
-    if known is None or not known.complete:
-        why = view.facts.missing.get(symbol, "incomplete")
-        gates.append(Gate("indicators_missing", Sleeve.TREND, symbol, {"why": why}))
-    return gates
+@remembered
+def _by_symbol(candidates: tuple[Candidate, ...]) -> Mapping[str, Candidate]:
+    return {candidate.symbol: candidate for candidate in candidates}
 
 
 def _trend_entries(
     view: _View, candidates: tuple[Candidate, ...], targets: tuple[Target, ...], leaving: set[str]
 ) -> tuple[tuple[str, ...], list[Gate]]:
-    gates = [g for c in candidates if (g := _not_selected(c, view))]
-    gates += [_dropped(view, symbol, why) for symbol, why in sorted(view.pool.dropped.items())]
-    gates += standing_gates(view.circumstances, Action.TREND_ENTRY)
-    blocked = any(not g.symbol and g.sleeve is Sleeve.TREND for g in gates)
+    gates = [*_unselected(candidates, view.facts, view.settings)]
+    if view.pool.dropped:
+        gates += [_dropped(view, symbol, why) for symbol, why in sorted(view.pool.dropped.items())]
+    blocked = standing_gates(view.circumstances, Action.TREND_ENTRY)
+    gates += blocked
     entries = []
     for target in targets:
         own = _entry_gates(view, target.symbol, leaving=target.symbol in leaving)
@@ -215,27 +228,32 @@ def _dropped(view: _View, symbol: str, why: str) -> Gate:
     return Gate(name, Sleeve.TREND, symbol, {"why": why})
 
 
-def _not_selected(candidate: Candidate, view: _View) -> Gate | None:
+@remembered
+def _unselected(candidates: tuple[Candidate, ...], facts: Facts, settings: StrategySettings) -> list[Gate]:
+    return [gate for candidate in candidates if (gate := _not_selected(candidate, facts, settings))]
+
+
+def _not_selected(candidate: Candidate, facts: Facts, settings: StrategySettings) -> Gate | None:
     if candidate.failed:
         numbers = {"failed": " ".join(candidate.failed)}
         if candidate.score is not None:
             numbers["score"] = f"{candidate.score:.6g}"
         if "indicators" in candidate.failed:
-            numbers["why"] = view.facts.missing.get(candidate.symbol, "incomplete")
+            numbers["why"] = facts.missing.get(candidate.symbol, "incomplete")
             return Gate("indicators_missing", Sleeve.TREND, candidate.symbol, numbers)
         return Gate("not_qualified", Sleeve.TREND, candidate.symbol, numbers)
-    if candidate.rank is not None and candidate.rank > view.settings.top_n:
-        numbers = {"rank": str(candidate.rank), "top_n": str(view.settings.top_n), "score": f"{candidate.score:.6g}"}
+    if candidate.rank is not None and candidate.rank > settings.top_n:
+        numbers = {"rank": str(candidate.rank), "top_n": str(settings.top_n), "score": f"{candidate.score:.6g}"}
         return Gate("not_selected", Sleeve.TREND, candidate.symbol, numbers)
     return None
 
 
 def _entry_gates(view: _View, symbol: str, *, leaving: bool) -> list[Gate]:
     gates = list(symbol_gates(view.circumstances, Action.TREND_ENTRY, symbol))
-    price, known = view.snapshot.prices.get(symbol), view.facts.symbols.get(symbol)
-    if f"sold:{symbol}" in view.done or leaving:
+    price, known, done = view.snapshot.prices.get(symbol), view.facts.symbols.get(symbol), view.done
+    if leaving or (done and f"sold:{symbol}" in done):
         gates.append(Gate("sold_today", Sleeve.TREND, symbol))
-    elif f"buy:{symbol}" in view.done:
+    elif done and f"buy:{symbol}" in done:
         gates.append(Gate("bought_today", Sleeve.TREND, symbol))
     elif price is not None and known is not None and known.sma60 is not None and price < ratio(known.sma60):
         numbers = {"price": plain(price), "sma60": plain(ratio(known.sma60))}
@@ -282,9 +300,9 @@ def _cash(view: _View) -> tuple[bool, bool, list[Gate]]:
     quiet = quiet_hours(view.snapshot.now_ms)
     earn_gates = [*standing, *([quiet] if quiet else [])]
     fuel_gates = [
-        *(g for g in standing if g.name == "halt"),
+        *[g for g in standing if g.name == "halt"],
         *symbol_gates(view.circumstances, Action.CASH_MOVE, FUEL_PAIR),
-        *(Gate("unknown_order", Sleeve.CASH, FUEL_PAIR) for _ in view.circumstances.unknown_orders[:1]),
+        *[Gate("unknown_order", Sleeve.CASH, FUEL_PAIR) for _ in view.circumstances.unknown_orders[:1]],
     ]
     empty = refuel(view.values.get(FUEL, ZERO), view.wallet.cash, view.done, view.settings)
     fuel_gates.extend([empty] if empty else [])

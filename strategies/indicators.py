@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
-from itertools import pairwise
+from operator import sub
 from typing import Literal
 
 from runtime.domain.market import BtcFacts, DailyMarket, DailySeries, Facts, SymbolFacts
 from runtime.domain.money import CASH, CORE
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import DAY_MS, date_at, day_start_ms
 from strategies.windows import mean_of_last, quantile, rate_of_change, share_above_mean, volatility, zscores
@@ -47,8 +49,22 @@ def facts_of(daily: DailyMarket, settings: StrategySettings) -> Facts:
     Too few days leave a symbol with the facts there are; a refused or stale series leaves it with none. BTCUSDT has
     its snapshot and, for its volumes, ordinary facts too. The same object and settings are computed once.
     """
+    return _described(decisive_facts(daily, settings), daily)
+
+
+@remembered
+def decisive_facts(daily: DailyMarket, settings: StrategySettings) -> Facts:
+    """`facts_of` without what no rule looks at: the longer turnovers and the persistence of a trend, which are costly
+    and only reported.
+    """
     cost, share = settings.ahr999_cost, settings.zscore_quantile
     return _facts(daily, settings.atr_smoothing, cost, settings.zscore_floor, share)
+
+
+@remembered
+def _described(facts: Facts, daily: DailyMarket) -> Facts:
+    symbols = {symbol: _with_reported(known, daily.series[symbol]) for symbol, known in facts.symbols.items()}
+    return replace(facts, symbols=symbols)
 
 
 @lru_cache(maxsize=4)
@@ -68,7 +84,7 @@ def _facts(daily: DailyMarket, smoothing: Smoothing, cost: Cost, floor: float, s
         if len(series.close) < needed:
             missing[symbol] = f"needs {needed} closed days, has {len(series.close)}"
     btc = btc_facts(usable[BTC_SYMBOL].close, cost, floor, share) if BTC_SYMBOL in usable else None
-    return Facts(btc, {symbol: symbol_facts(series, smoothing) for symbol, series in usable.items()}, missing)
+    return Facts(btc, {symbol: _decisive(series, smoothing) for symbol, series in usable.items()}, missing)
 
 
 def _staleness(series: DailySeries, today: date) -> str | None:
@@ -80,7 +96,20 @@ def _staleness(series: DailySeries, today: date) -> str | None:
 
 def symbol_facts(series: DailySeries, smoothing: Smoothing = "sma") -> SymbolFacts:
     """Section 2 on the last day of a series of at least one day; what needs more days than there are is None."""
-    closes, volumes = series.close, series.quote_volume
+    return _with_reported(_decisive(series, smoothing), series)
+
+
+def _with_reported(facts: SymbolFacts, series: DailySeries) -> SymbolFacts:
+    return replace(
+        facts,
+        avg_quote_vol_90=mean_of_last(series.quote_volume, 90),
+        avg_quote_vol_180=mean_of_last(series.quote_volume, 180),
+        trend_persist_90=share_above_mean(series.close, SMA_DAYS, PERSIST_DAYS),
+    )
+
+
+def _decisive(series: DailySeries, smoothing: Smoothing) -> SymbolFacts:
+    closes = series.close
     return SymbolFacts(
         close=closes[-1],
         sma20=mean_of_last(closes, 20),
@@ -91,10 +120,7 @@ def symbol_facts(series: DailySeries, smoothing: Smoothing = "sma") -> SymbolFac
         roc120=rate_of_change(closes, 120),
         vol20=volatility(closes, VOL_DAYS),
         atr14=average_true_range(series, ATR_DAYS, smoothing),
-        avg_quote_vol_30=mean_of_last(volumes, 30),
-        avg_quote_vol_90=mean_of_last(volumes, 90),
-        avg_quote_vol_180=mean_of_last(volumes, 180),
-        trend_persist_90=share_above_mean(closes, SMA_DAYS, PERSIST_DAYS),
+        avg_quote_vol_30=mean_of_last(series.quote_volume, 30),
         age_days=len(closes),
     )
 
@@ -106,14 +132,15 @@ def btc_facts(closes: Sequence[float], cost: Cost, floor: float, share: float) -
     40 days, so it may be less than the truth, never more.
     """
     scores = zscores(closes[-BTC_DAYS_USED:], SMA_DAYS)
+    geometric = cost_of_last(closes, "geometric")
     return BtcFacts(
         close=closes[-1],
         ma200=mean_of_last(closes, SMA_DAYS),
         ma200_slope=_slope(closes),
         zscore=scores[-1] if scores else None,
         sell_trigger=_sell_trigger(scores, floor, share),
-        geom200=cost_of_last(closes, "geometric"),
-        cost200=cost_of_last(closes, cost),
+        geom200=geometric,
+        cost200=geometric if cost in {"geometric", "cost_only"} else cost_of_last(closes, cost),
         cost_variant=cost,
         roc20=rate_of_change(closes, 20),
         roc60=rate_of_change(closes, 60),
@@ -181,13 +208,12 @@ def average_true_range(series: DailySeries, days: int, smoothing: Smoothing) -> 
     mean of the first `days` ranges of the series (the very first is high - low) and smoothed by 1/days since; what the
     start leaves fades to under 1e-6 by the 200th day.
     """
-    bars = list(zip(series.high, series.low, series.close, strict=True))
-    if smoothing == "sma":
-        bars = bars[-days - 1 :]
-    ranges = [max(high, before) - min(low, before) for (_, _, before), (high, low, _) in pairwise(bars)]
+    last = slice(-days - 1, None) if smoothing == "sma" else slice(None)
+    highs, lows, closes = series.high[last], series.low[last], series.close[last]
+    ranges = list(map(sub, map(max, highs[1:], closes), map(min, lows[1:], closes)))
     if smoothing == "sma":
         return mean_of_last(ranges, days)
-    ranges[:0] = [high - low for high, low, _ in bars[:1]]
+    ranges[:0] = map(sub, highs[:1], lows)
     if len(ranges) < days:
         return None
     average = math.fsum(ranges[:days]) / days

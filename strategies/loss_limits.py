@@ -11,7 +11,7 @@ coin would stop all entries for ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -19,7 +19,7 @@ from decimal import Decimal
 from runtime.domain.decision import BreakerMemory, Memory
 from runtime.domain.limits import account_losses, breaker_threshold, sleeve_return, tripped
 from runtime.domain.market import Facts, Snapshot
-from runtime.domain.money import CASH, ZERO, plain
+from runtime.domain.money import CASH, ZERO
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
 from runtime.domain.state import State
@@ -32,7 +32,7 @@ class Judgement:
 
     breaker: BreakerMemory
     reduce_only_ms: int
-    figures: Mapping[str, str]
+    figures: Mapping[str, Decimal]
 
 
 def judge_losses(
@@ -43,7 +43,7 @@ def judge_losses(
     newly = breaker.trips != state.memory.breaker.trips
     latched = _still_latched(snapshot, state.memory)
     lost, drawdown = account_losses(state)
-    figures.update(account_loss=plain(round(lost, 6)), drawdown=plain(round(drawdown, 6)))
+    figures.update(account_loss=round(lost, 6), drawdown=round(drawdown, 6))
     lifted = state.memory.reduce_only_ms > 0 and not latched
     over = not lifted and (lost >= settings.account_day_loss or drawdown >= settings.account_drawdown)
     if over or (newly and len(breaker.trips) >= settings.breaker_trips_max):
@@ -53,24 +53,29 @@ def judge_losses(
 
 def _sleeve(
     snapshot: Snapshot, state: State, trend: Mapping[str, Decimal], facts: Facts, settings: StrategySettings
-) -> tuple[BreakerMemory, dict[str, str]]:
-    today, breaker, figures = slot_date(snapshot.slot), state.memory.breaker, dict[str, str]()
+) -> tuple[BreakerMemory, dict[str, Decimal]]:
+    today, breaker, figures = slot_date(snapshot.slot), state.memory.breaker, dict[str, Decimal]()
     day, value = state.day, sum(trend.values(), ZERO)
     managed = any(not is_dust(v, snapshot.instruments.get(asset + CASH), settings) for asset, v in trend.items())
     at_risk = day is not None and (managed or day.bought > 0 or day.sold > 0)
     result = sleeve_return(day, value) if day is not None and at_risk else None
     if result is not None:
         limit = breaker_threshold(trend, facts, settings)
-        figures.update(sleeve_return=plain(round(result, 6)), sleeve_limit=plain(round(-limit, 6)))
+        figures.update(sleeve_return=round(result, 6), sleeve_limit=round(-limit, 6))
         if result <= -limit and breaker.tripped_on != today and not breaker.liquidating:
             breaker = tripped(breaker, today, settings)
     return breaker, figures
 
 
-def settled(breaker: BreakerMemory, today: date, held: int, sellable: int) -> BreakerMemory:
+def settled(
+    breaker: BreakerMemory, today: date, held: Collection[str], sellable: Callable[[str], bool]
+) -> BreakerMemory:
     """The breaker once its sale is finished: nothing is held, or, after the cooling, nothing of it can be sold."""
+    if not breaker.liquidating:
+        return breaker
     cooled = breaker.cooling_until is not None and today > breaker.cooling_until
-    return replace(breaker, liquidating=False) if not held or (cooled and not sellable) else breaker
+    over = not held or (cooled and not any(map(sellable, held)))
+    return replace(breaker, liquidating=False) if over else breaker
 
 
 def _still_latched(snapshot: Snapshot, memory: Memory) -> int:

@@ -17,8 +17,12 @@ from runtime.domain.decision import Candidate, Exit, ExitReason, HoldingMemory, 
 from runtime.domain.market import BtcFacts, Facts, SymbolFacts, ratio
 from runtime.domain.money import ONE, plain
 from runtime.domain.orders import Sleeve
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
+from runtime.domain.values import Value
 from strategies.indicators import absolute_momentum, relative_score
+
+NO_PRICES: Mapping[str, Decimal] = {}
 
 
 def regime(btc: BtcFacts | None, price: Decimal | None) -> bool | None:
@@ -35,7 +39,23 @@ def regime(btc: BtcFacts | None, price: Decimal | None) -> bool | None:
 def judge(
     pool: Sequence[str], facts: Facts, prices: Mapping[str, Decimal], settings: StrategySettings
 ) -> tuple[Candidate, ...]:
-    """Every pool symbol with its score and what it fails, in upstream order; those that qualify have a rank from 1."""
+    """Every pool symbol with its score and what it fails, in upstream order; those that qualify have a rank from 1.
+
+    Prices stand in for closes that a fixture leaves out; without any, the answer is the day's.
+    """
+    return _judged(pool, facts, NO_PRICES if _closes_known(facts) else prices, settings)
+
+
+@remembered
+def _closes_known(facts: Facts) -> bool:
+    closes = [known.close for known in (facts.btc, *facts.symbols.values()) if known is not None]
+    return all(close is not None for close in closes)
+
+
+@remembered
+def _judged(
+    pool: Sequence[str], facts: Facts, prices: Mapping[str, Decimal], settings: StrategySettings
+) -> tuple[Candidate, ...]:
     on = regime(facts.btc, prices.get("BTCUSDT"))
     judged = [_candidate(symbol, facts, prices.get(symbol), settings, on=on) for symbol in pool]
     qualified = [c for c in judged if not c.failed]
@@ -74,6 +94,7 @@ def _below_averages(known: SymbolFacts, close: float, settings: StrategySettings
     return failed
 
 
+@remembered
 def select(candidates: Sequence[Candidate], facts: Facts, settings: StrategySettings) -> tuple[Target, ...]:
     """The best `top_n` by rank, weighted by 1 / vol20 (weights are fractions that sum to 1)."""
     best = sorted((c for c in candidates if c.rank is not None and c.rank <= settings.top_n), key=lambda c: c.rank or 0)
@@ -86,7 +107,7 @@ def select(candidates: Sequence[Candidate], facts: Facts, settings: StrategySett
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(metaclass=Value):
     """A held trend symbol as exits see it. Prices are USDT; `price` None = not to be trusted this hour.
 
     `valued_at` is the last price that was known to be good: what the high begins with if nothing else is known.
@@ -103,14 +124,16 @@ class Holding:
 def remember(holding: Holding, known: SymbolFacts | None, settings: StrategySettings) -> HoldingMemory:
     """The highest price since entry, and the newest stop and sma60 that indicators allowed."""
     before = holding.before
-    seen = [holding.average_entry, holding.price, holding.high, before.highest if before else None]
-    highest = max((value for value in seen if value is not None), default=holding.valued_at)
+    seen = (holding.average_entry, holding.price, holding.high, before.highest if before else None)
+    highest = max([value for value in seen if value is not None], default=holding.valued_at)
     stop = before.stop if before else None
     sma60 = before.sma60 if before else None
     if known is not None and known.atr14 is not None and math.isfinite(known.atr14):
         stop = highest - ratio(settings.atr_multiple * known.atr14)
     if known is not None and known.sma60 is not None and math.isfinite(known.sma60):
         sma60 = ratio(known.sma60)
+    if before is not None and (highest, stop, sma60) == (before.highest, before.stop, before.sma60):
+        return before
     return HoldingMemory(highest, stop, sma60)
 
 

@@ -10,13 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
+from operator import mul, truediv
+
+from runtime.domain.remembering import continued
 
 
 def mean_of_last(values: Sequence[float | None], days: int) -> float | None:
     """The mean of the last `days` values; None if there are fewer, or if one of them is unknown."""
-    known = [value for value in values[-days:] if value is not None]
-    return math.fsum(known) / days if len(known) == days else None
+    window = values[-days:]
+    if len(window) < days:
+        return None
+    try:
+        return math.fsum(window) / days  # type: ignore[arg-type] # an unknown value is refused, and caught
+    except TypeError:
+        return None
 
 
 def rate_of_change(closes: Sequence[float], days: int) -> float | None:
@@ -28,9 +36,10 @@ def volatility(closes: Sequence[float], days: int) -> float | None:
     """Sample standard deviation (ddof = 1) of the last simple daily returns, per day; needs days + 1 closes."""
     if len(closes) <= days:
         return None
-    returns = [after / before - 1 for before, after in pairwise(closes[-days - 1 :])]
+    returns = [ratio - 1 for ratio in map(truediv, closes[-days:], closes[-days - 1 :])]
     mean = math.fsum(returns) / days
-    return math.sqrt(math.fsum((r - mean) * (r - mean) for r in returns) / (days - 1))
+    away = [one - mean for one in returns]
+    return math.sqrt(math.fsum(map(mul, away, away)) / (days - 1))
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -43,29 +52,40 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def share_above_mean(values: Sequence[float], days: int, last: int) -> float | None:
     """The share (0..1) of the `last` values above the mean of the `days` values that end at each; None if too few."""
-    if len(values) < days + last - 1:
-        return None
-    units = _whole(values[-(days + last - 1) :])
-    above = [days * unit > total for unit, total in zip(units[-last:], _rolling_sums(units, days), strict=True)]
-    return sum(above) / last
+    return sum(_above_mean(values[-(days + last - 1) :], days)) / last if len(values) >= days + last - 1 else None
+
+
+def _above_mean(values: Sequence[float], days: int) -> list[bool]:
+    """Whether the last value of each window of `days` is above the window's mean."""
+    units = _whole(values)
+    return [days * unit > total for unit, total in zip(units[days - 1 :], _rolling_sums(units, days), strict=True)]
 
 
 def zscores(values: Sequence[float], days: int) -> list[float]:
     """(value - mean) / sample deviation (ddof = 1) of the `days` values that end at it, one each up to the last.
 
-    A window without any spread has no score, and the list begins after it. With n = `days`, d = n value - sum and
-    v = n sum(squares) - sum^2, all whole numbers, the square of the score is (n - 1) d^2 / (n v): exact up to the
-    rounding of one division and one root.
+    A window without any spread has no score, and the list begins after it.
+    """
+    scores = _scores(values, days)
+    if None in scores:
+        del scores[: len(scores) - scores[::-1].index(None)]
+    return scores  # type: ignore[return-value] # none of them is None any more
+
+
+@continued
+def _scores(values: Sequence[float], days: int) -> list[float | None]:
+    """The score of each window; None without any spread.
+
+    With n = `days`, d = n value - sum and v = n sum(squares) - sum^2, all whole numbers, the square of the score is
+    (n - 1) d^2 / (n v): exact up to the rounding of one division and one root.
     """
     units = _whole(values)
     sums = zip(_rolling_sums(units, days), _rolling_sums([unit * unit for unit in units], days), strict=True)
-    scores: list[float] = []
+    scores: list[float | None] = []
     for unit, (total, squares) in zip(units[days - 1 :], sums, strict=True):
         away, spread = days * unit - total, days * squares - total * total
-        if spread == 0:
-            scores.clear()
-        else:
-            scores.append(math.copysign(math.sqrt((days - 1) * away * away / (days * spread)), away))
+        score = math.copysign(math.sqrt((days - 1) * away * away / (days * spread)), away) if spread else None
+        scores.append(score)
     return scores
 
 

@@ -25,3 +25,13 @@ class ConsoleAlerter:
 
     def probe(self) -> Mapping[str, str]:
         return {"console": "ok"}
+
+
+class NullAlerter:
+    """Takes everything and says nothing."""
+
+    def deliver(self, alerts: Sequence[Alert]) -> Sequence[Receipt]:
+        return [Receipt(alert.id, delivered=True) for alert in alerts]
+
+    def probe(self) -> Mapping[str, str]:
+        return {"nobody": "ok"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from heapq import nlargest
 from types import MappingProxyType
 from typing import TypeVar
@@ -29,23 +28,20 @@ T = TypeVar("T")
 _NOTHING: Mapping[str, Entry] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """The state document; `version` counts its writes, 0 = there is none."""
-
-    version: int = 0
-    state: State | None = None
-    lease: Lease | None = None
-
-
 class MemoryStore:
     """One account's documents in memory. `clock` is the store's clock; threads may share it."""
 
-    def __init__(self, clock: Clock, account: str = "main", *, copy: bool = False) -> None:
-        """Start without a document; `copy` sends every value through its stored form."""
-        self._clock, self._account, self._copy = clock, account, copy
+    def __init__(
+        self, clock: Clock, account: str = "main", *, copy: bool = False, records_max: int | None = None
+    ) -> None:
+        """Start without a document; `copy` sends every value through its stored form. Of cycles, intents and days of
+        the ledger, the newest are kept, `records_max` at most of each (None = all).
+        """
+        self._clock, self._account, self._copy, self._records_max = clock, account, copy, records_max
         self._lock = threading.Lock()
-        self._document = _Document()
+        self._version = 0  # counts the writes of the state document; 0 = there is none
+        self._state: State | None = None
+        self._lease: Lease | None = None
         self._journal: dict[str, Intent] = {}
         self._ledger: dict[str, dict[str, Entry]] = {}
         self._cycles: dict[str, CycleRecord] = {}
@@ -55,24 +51,32 @@ class MemoryStore:
     def put_back(self, state: State | None, cache: DailyCache) -> None:
         """Hold what another store held: a run that was left goes on from there."""
         with self._lock:
-            self._document = _Document(self._document.version + 1, state) if state is not None else _Document()
+            self._version, self._state, self._lease = self._version + 1 if state is not None else 0, state, None
             self._cache = cache
+
+    @property
+    def state(self) -> State | None:
+        """The state as it is stored, for who looks on."""
+        return self._state
 
     def load(self) -> Loaded:
         with self._lock:
-            found = self._document
-        state = self._state_copy(found.state) if found.state else None
-        return Loaded(state, found.lease, found.version, self._clock.now_ms())
+            state, lease, version = self._state, self._lease, self._version
+        if self._copy and state is not None:
+            state = self._state_copy(state)
+        return Loaded(state, lease, version, self._clock.now_ms())
 
     def take_lease(self, loaded: Loaded, owner: str, slot: str, seconds: int) -> Held:
         fence = leases.next_fence(loaded.lease, owner, loaded.read_ms)
         lease = Lease(owner, loaded.read_ms + seconds * 1000, fence, slot)
         with self._lock:
-            state = self._document.state or State(self._account)
+            state = self._state or State(self._account)
             return self._replace(loaded.token, state, lease)
 
     def commit(self, held: Held, changes: Changes) -> Held:
-        lease = replace(held.lease, expires_ms=0) if changes.release else held.lease
+        lease = held.lease
+        if changes.release:
+            lease = Lease(lease.owner, 0, lease.fence, lease.slot)
         kept = self._changes_copy(changes) if self._copy else changes
         with self._lock:
             done = self._replace(held.token, kept.state, lease)
@@ -81,7 +85,7 @@ class MemoryStore:
 
     def check(self, held: Held) -> Control:
         with self._lock:
-            leases.confirm(self._document.lease, held.lease, self._clock.now_ms())
+            leases.confirm(self._lease, held.lease, self._clock.now_ms())
             return self._control
 
     def control(self) -> Control:
@@ -114,7 +118,7 @@ class MemoryStore:
         """Every document, section by section, in its stored form."""
         with self._lock:
             journal, cycles = dict(sorted(self._journal.items())), dict(sorted(self._cycles.items()))
-            ledger, state = {day: list(entries.values()) for day, entries in self._ledger.items()}, self._document.state
+            ledger, state = {day: list(entries.values()) for day, entries in self._ledger.items()}, self._state
         if self._control != Control():
             yield Stored(Section.CONTROL, "control", encode(self._control))
         yield from (Stored(Section.CYCLES, slot, encode(cycle)) for slot, cycle in cycles.items())
@@ -131,17 +135,17 @@ class MemoryStore:
         documents but the control; `LeaseLost` while an hour runs.
         """
         with self._lock:
-            now_ms, found = self._clock.now_ms(), self._document
-            unfinished = found.state is not None and bool(found.state.restoring)
-            fence = leases.fence_over(found.lease, owner, now_ms, restoring=unfinished)
+            now_ms, found = self._clock.now_ms(), self._state
+            unfinished = found is not None and bool(found.restoring)
+            fence = leases.fence_over(self._lease, owner, now_ms, restoring=unfinished)
             lease = Lease(owner, now_ms + seconds * 1000, fence, slot_at(now_ms))
             self._journal, self._ledger, self._cycles, self._cache = {}, {}, {}, DailyCache()
-            return self._replace(found.version, State(self._account, restoring=restoring), lease)
+            return self._replace(self._version, State(self._account, restoring=restoring), lease)
 
     def put(self, held: Held, documents: Sequence[Stored]) -> Held:
         """Write documents other than the state, in this order; `LeaseLost` if anybody wrote since `held`."""
         with self._lock:
-            done = self._replace(held.token, self._document.state or State(self._account), held.lease)
+            done = self._replace(held.token, self._state or State(self._account), held.lease)
             for document in documents:
                 self._put(document)
         return done
@@ -153,19 +157,22 @@ class MemoryStore:
         """Nothing to give back: what is stored stays readable."""
 
     def _replace(self, token: object, state: State, lease: Lease) -> Held:
-        if self._document.version != token:
+        if self._version != token:
             raise LeaseLost("state document: changed by another run since it was read; nothing was written")
-        self._document = _Document(self._document.version + 1, state, lease)
-        return Held(lease, self._document.version)
+        self._version, self._state, self._lease = self._version + 1, state, lease
+        return Held(lease, self._version)
 
     def _keep(self, changes: Changes) -> None:
-        self._journal.update({intent.id: intent for intent in changes.intents})
+        for intent in changes.intents:
+            self._journal[intent.id] = intent
         for entry in changes.entries:
             day = self._ledger.setdefault(entry.slot[:10], {})
             day.pop(entry.id, None)
             day[entry.id] = entry
         if changes.cycle is not None:
             self._cycles[changes.cycle.slot] = changes.cycle
+            if self._records_max is not None and len(self._cycles) > self._records_max:
+                self._forget(self._records_max)
         if changes.cache is not None:
             self._cache = changes.cache
 
@@ -182,6 +189,12 @@ class MemoryStore:
                 self._journal[document.id] = decode(Intent, document.body, where)
             case _:
                 self._ledger.setdefault(document.part, {})[document.id] = decode(Entry, document.body, where)
+
+    def _forget(self, records_max: int) -> None:
+        """Drop what is older than the newest half of the records."""
+        for records in (self._cycles, self._journal, self._ledger):
+            for name in list(records)[: len(records) - records_max // 2]:
+                del records[name]
 
     def _changes_copy(self, changes: Changes) -> Changes:
         return Changes(

@@ -7,10 +7,12 @@ each time with its count, it grows more urgent with time, and its end is told to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+
+from runtime.domain.values import Value
 
 
 class Severity(StrEnum):
@@ -22,7 +24,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(metaclass=Value):
     """One thing to tell. `kind` names the text and its runbook page, `id` makes delivery idempotent.
 
     `facts` are the values that the text shows, already formatted and free of secrets.
@@ -37,7 +39,17 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class Receipt:
+    """What became of one alert: delivered, to be tried later, or refused for good; `why` holds no secret or text."""
+
+    alert_id: str
+    delivered: bool
+    permanent: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident(metaclass=Value):
     """A condition that lasts: opened at a slot, seen in `count` slots, last told and last seen at a slot."""
 
     kind: str
@@ -147,9 +159,9 @@ def observe(incidents: Mapping[str, Incident], kind: str, slot: str) -> tuple[di
     before = incidents.get(kind)
     if before is not None and slot == before.last_seen:
         return dict(incidents), False
-    seen = replace(before, count=before.count + 1, last_seen=slot) if before else Incident(kind, slot, last_seen=slot)
-    tell = seen.count in TOLD_AT or seen.count % TOLD_EVERY == 0
-    return {**incidents, kind: replace(seen, last_told=slot) if tell else seen}, tell
+    count, opened, told = (before.count + 1, before.opened, before.last_told) if before else (1, slot, "")
+    tell = count in TOLD_AT or count % TOLD_EVERY == 0
+    return {**incidents, kind: Incident(kind, opened, count, slot if tell else told, slot)}, tell
 
 
 def recovered(incidents: Mapping[str, Incident], kind: str) -> tuple[dict[str, Incident], Incident | None]:
@@ -160,8 +172,10 @@ def recovered(incidents: Mapping[str, Incident], kind: str) -> tuple[dict[str, I
     return {name: incident for name, incident in incidents.items() if name != kind}, incidents.get(kind)
 
 
-def queued(outbox: tuple[Alert, ...], alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+def queued(outbox: tuple[Alert, ...], alerts: Collection[Alert]) -> tuple[Alert, ...]:
     """The outbox with `alerts` added, each id once; beyond `OUTBOX_MAX` the oldest of the least urgent go first."""
+    if not alerts and len(outbox) <= OUTBOX_MAX:
+        return outbox
     known = {alert.id for alert in outbox}
     both = [*outbox, *(alert for alert in alerts if alert.id not in known)]
     for severity in ("info", "warning"):

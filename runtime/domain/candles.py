@@ -93,11 +93,15 @@ def extended_series(cached: DailySeries, fetched: DailySeries, days_max: int) ->
             day = date_at(cached.first_open_ms + at * DAY_MS).isoformat()
             revised[day] = f"high/low/close {old} became {new}"
     skip = max(0, overlap + len(fetched.close) - days_max)
-    columns = (
-        (*getattr(cached, name)[:overlap], *getattr(fetched, name))[skip:]
-        for name in ("high", "low", "close", "quote_volume")
-    )
-    return DailySeries(cached.symbol, cached.first_open_ms + skip * DAY_MS, *columns), revised
+    kept, added = slice(skip, overlap), slice(max(0, skip - overlap), None)
+    return DailySeries(
+        cached.symbol,
+        cached.first_open_ms + skip * DAY_MS,
+        cached.high[kept] + fetched.high[added],
+        cached.low[kept] + fetched.low[added],
+        cached.close[kept] + fetched.close[added],
+        cached.quote_volume[kept] + fetched.quote_volume[added],
+    ), revised
 
 
 def closed_high(symbol: str, candles: Sequence[Candle], since_ms: int, now_ms: int) -> Decimal | None:

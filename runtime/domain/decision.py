@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from runtime.domain.money import ZERO, Dec
 from runtime.domain.orders import Side, Sleeve
+from runtime.domain.values import Value
 
 
 class ExitReason(StrEnum):
@@ -25,7 +26,7 @@ class ExitReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(metaclass=Value):
     """One decision not to trade: machine-readable name, sleeve, symbol (empty = the whole sleeve), numbers compared."""
 
     name: str
@@ -35,7 +36,7 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(metaclass=Value):
     """A pool symbol as judged on the last close; `failed` lists the conditions it does not meet (empty = qualifies)."""
 
     symbol: str
@@ -54,7 +55,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(metaclass=Value):
     """Sell `fraction` of the holding (1 = all of it)."""
 
     sleeve: Sleeve
@@ -75,7 +76,7 @@ class Dca:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldingMemory:
+class HoldingMemory(metaclass=Value):
     """What must survive to the next hour about one held trend symbol (quote units)."""
 
     highest: Dec
@@ -101,7 +102,7 @@ class BreakerMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(metaclass=Value):
     """What the strategy wants to remember; it returns this and never writes state."""
 
     holdings: Mapping[str, HoldingMemory] = field(default_factory=dict)
@@ -123,7 +124,7 @@ class ExecutionPool:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(metaclass=Value):
     """What to hold and why. Ratios are fractions of equity; equity is USDT; `memory` is the strategy's next memory.
 
     `targets` are selected whatever stops them; `entries` are those of them that may be bought this hour. `order_caps`
@@ -148,12 +149,12 @@ class Decision:
     earn: bool = False
     fuel: bool = False
     gates: tuple[Gate, ...] = ()
-    returns: Mapping[str, str] = field(default_factory=dict)
+    returns: Mapping[str, Dec] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedOrder:
+class PlannedOrder(metaclass=Value):
     """A market order the plan asks for: `quantity` base units, `price` the snapshot's, `budget` USDT (buys)."""
 
     sleeve: Sleeve
@@ -166,7 +167,7 @@ class PlannedOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(metaclass=Value):
     """What to send, in order, and what the plan left out with the reason. `redeem` is USDT wanted from Earn first."""
 
     orders: tuple[PlannedOrder, ...] = ()

@@ -18,17 +18,18 @@ BINANCE, TELEGRAM = "binance", "telegram"
 OPEN_AFTER = 3
 WORTH_WAITING_MS = 60_000
 
+WELL = Dependency()
 Dependencies = Mapping[str, Dependency]
 
 
 def is_open(dependencies: Dependencies, name: str) -> bool:
     """Whether the breaker of `name` is open: it failed so often in a row that one probe must come first."""
-    return dependencies.get(name, Dependency()).failures >= OPEN_AFTER
+    return dependencies.get(name, WELL).failures >= OPEN_AFTER
 
 
 def pause_ms(dependencies: Dependencies, name: str, now_ms: int) -> int:
     """How long `name` still wants no requests; 0 = it may be asked."""
-    return max(0, dependencies.get(name, Dependency()).retry_at_ms - now_ms)
+    return max(0, dependencies.get(name, WELL).retry_at_ms - now_ms)
 
 
 def failed(dependencies: Dependencies, name: str, retry_at_ms: int = 0) -> dict[str, Dependency]:

@@ -27,6 +27,7 @@ from runtime.domain.money import (
     parse_decimal,
     plain,
 )
+from runtime.domain.remembering import remembered
 from runtime.errors import BadInput, BadPayload
 
 NOTIONAL_SPARE = Decimal("0.02")
@@ -94,6 +95,12 @@ class Lots:
     def total(self) -> Decimal:
         """Sum of the parts in base units."""
         return sum(self.parts, ZERO)
+
+
+@remembered
+def tradable_of(instruments: Mapping[str, Instrument]) -> frozenset[str]:
+    """The pairs among `instruments` in which a market order may be sent."""
+    return frozenset(symbol for symbol, instrument in instruments.items() if instrument.tradable)
 
 
 def sell_lots(instrument: Instrument, quantity: Decimal, price: Decimal) -> Lots:

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 
 from runtime.domain.decision import ExecutionPool
 from runtime.domain.pool import (
@@ -37,8 +38,10 @@ from runtime.domain.pool import (
     parse_pool,
     recheck,
 )
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import LadderSettings
-from runtime.domain.slots import slot_date
+from runtime.domain.slots import day_start_ms, slot_at, slot_date
+from runtime.domain.values import Value
 from runtime.errors import EngineError
 
 STATIC_SYMBOLS = ("ETHUSDT", "SOLUSDT", "XRPUSDT", "LINKUSDT", "AVAXUSDT", "ADAUSDT", "DOGEUSDT", "TRXUSDT",
@@ -49,7 +52,7 @@ BUILT_IN = "built in"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(metaclass=Value):
     """What one source gave: its `payload` as read, or the `problem` that kept it from being read."""
 
     rung: Rung
@@ -69,7 +72,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(metaclass=Value):
     """Where this hour's pool comes from.
 
     `symbols` is the order of the chosen source; `as_of_date` and `age_days` are None for `static`. `accepted` is what
@@ -103,6 +106,28 @@ def climb(
     readings: Iterable[Reading], accepted: AcceptedPool | None, settings: LadderSettings, slot: str
 ) -> Resolution:
     """The best rung that holds at the slot's date; `readings` come best first and are drawn only as far as needed."""
+    drawn = iter(readings)
+    first = next(drawn, None)
+    if first is not None and first.rung is Rung.FRESH_UPSTREAM and first.problem is None and accepted is not None:
+        standing = _standing(first.payload, first.where, accepted, settings, slot_date(slot))
+        if standing is not None:
+            return standing
+    return _climbed(chain([] if first is None else [first], drawn), accepted, settings, slot)
+
+
+@remembered
+def _standing(
+    payload: object, where: str, accepted: AcceptedPool, settings: LadderSettings, today: date
+) -> Resolution | None:
+    """The resolution of an upstream that repeats the accepted release: it is the same all day. None = look closer."""
+    reading = Reading(Rung.FRESH_UPSTREAM, where, payload)
+    found = _climbed([reading], accepted, settings, slot_at(day_start_ms(today)))
+    return replace(found, accepted=accepted) if not found.degraded and found.accepted == accepted else None
+
+
+def _climbed(
+    readings: Iterable[Reading], accepted: AcceptedPool | None, settings: LadderSettings, slot: str
+) -> Resolution:
     judge = _Judge(accepted, settings, slot)
     tried: list[Tried] = []
     notes: list[str] = []
@@ -145,6 +170,7 @@ def status_after(previous: PoolStatus | None, resolution: Resolution, slot: str)
     )
 
 
+@remembered
 def execution_pool(resolution: Resolution, tradable: Collection[str], settings: LadderSettings) -> ExecutionPool:
     """What this account trades of the pool: the locked symbols in their order, less what is dropped, with the reasons.
 

@@ -17,19 +17,25 @@ move what is really free.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from itertools import repeat
+from operator import lt
 
 from runtime.domain.decision import BreakerMemory, Gate
-from runtime.domain.market import Facts, Snapshot, exact
+from runtime.domain.instruments import tradable_of
+from runtime.domain.market import DailyMarket, Facts, Snapshot, exact
 from runtime.domain.money import CASH, ONE, ZERO, plain
 from runtime.domain.orders import Kind, Sleeve
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import DAY_MS, MINUTE_MS
-from runtime.domain.state import DayBook, State
+from runtime.domain.state import DayBook, Performance, State
+from runtime.domain.values import Value
 
 
 class Action(StrEnum):
@@ -53,7 +59,7 @@ _BUYS = frozenset({Action.TREND_ENTRY, Action.DCA_BUY})
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(metaclass=Value):
     """What the gate table asks about, gathered once an hour."""
 
     snapshot: Snapshot
@@ -76,7 +82,8 @@ class Circumstances:
     @property
     def unknown_orders(self) -> tuple[str, ...]:
         """Pairs of orders whose outcome nobody knows yet: unknown ones, and any written down but not settled."""
-        return tuple(sorted({i.symbol for i in self.state.open_intents if i.kind is Kind.ORDER}))
+        still = self.state.open_intents
+        return tuple(sorted({i.symbol for i in still if i.kind is Kind.ORDER})) if still else ()
 
     @property
     def unsettled_earn(self) -> bool:
@@ -84,6 +91,9 @@ class Circumstances:
         return any(i.kind is not Kind.ORDER for i in self.state.open_intents)
 
 
+Prices = Mapping[str, Decimal]
+Fault = tuple[str, Mapping[str, str]]
+STALE: Fault = ("price_stale", {})
 QUIET_MS = 10 * MINUTE_MS
 Condition = tuple[str, Callable[[Circumstances], bool], frozenset[Action]]
 
@@ -101,15 +111,23 @@ CONDITIONS: tuple[Condition, ...] = (
 
 def standing_gates(circumstances: Circumstances, action: Action) -> tuple[Gate, ...]:
     """Every condition that forbids `action` for the whole sleeve this hour."""
-    return tuple(
-        Gate(name, SLEEVE_OF[action], "", _numbers(circumstances, name))
-        for name, holds, forbidden in CONDITIONS
-        if action in forbidden and holds(circumstances)
-    )
+    holding = _holding(circumstances)
+    if not holding:
+        return ()
+    names = [name for name, forbidden in holding if action in forbidden]
+    return tuple([Gate(name, SLEEVE_OF[action], "", _numbers(circumstances, name)) for name in names])
+
+
+@remembered
+def _holding(circumstances: Circumstances) -> list[tuple[str, frozenset[Action]]]:
+    """The conditions that hold this hour, and what each forbids."""
+    return [(name, forbidden) for name, holds, forbidden in CONDITIONS if holds(circumstances)]
 
 
 def symbol_gates(circumstances: Circumstances, action: Action, symbol: str) -> tuple[Gate, ...]:
     """What forbids `action` in this one pair: its price, its status at the exchange, an unknown order of its own."""
+    if symbol in _untroubled(circumstances.snapshot, circumstances.state, circumstances.settings):
+        return ()
     sleeve = SLEEVE_OF[action]
     gates = []
     distrust = price_fault(circumstances, symbol)
@@ -119,27 +137,73 @@ def symbol_gates(circumstances: Circumstances, action: Action, symbol: str) -> t
     if instrument is None or not instrument.tradable:
         status = instrument.status if instrument else "not listed"
         gates.append(Gate("not_trading", sleeve, symbol, {"status": status}))
-    if symbol in circumstances.unknown_orders and action not in _BUYS:
+    if action not in _BUYS and symbol in circumstances.unknown_orders:
         gates.append(Gate("unknown_order", sleeve, symbol))
     return tuple(gates)
 
 
-def price_fault(circumstances: Circumstances, symbol: str) -> tuple[str, dict[str, str]] | None:
+@remembered
+def _untroubled(snapshot: Snapshot, state: State, settings: StrategySettings) -> AbstractSet[str]:
+    """The pairs that nothing speaks against: each trades, at a price to be trusted, and no order is unsettled."""
+    if state.open_intents:
+        return frozenset()
+    trusted = snapshot.prices.keys() - _faults(snapshot, state.prices, settings).keys()
+    return tradable_of(snapshot.instruments) & trusted
+
+
+def price_fault(circumstances: Circumstances, symbol: str) -> Fault | None:
     """Why the price of a pair must not be traded on, as (gate, numbers); None if it may.
 
     Suspect = it differs by more than `price_jump_max` from both the last close and the last cycle's price; where only
     one of them is known, from that one. Stale = read more than `price_age_max_s` before the snapshot.
     """
-    snapshot, settings = circumstances.snapshot, circumstances.settings
-    price = snapshot.prices.get(symbol)
-    if price is None or price <= 0:
+    if symbol not in circumstances.snapshot.prices:
         return "price_missing", {}
-    known = [p for p in (_last_close(snapshot, symbol), circumstances.state.prices.get(symbol)) if p]
+    return _faults(circumstances.snapshot, circumstances.state.prices, circumstances.settings).get(symbol)
+
+
+@remembered
+def _faults(snapshot: Snapshot, before: Prices, settings: StrategySettings) -> Mapping[str, Fault]:
+    """What is wrong with the prices there are, by pair; those that may be traded on are left out."""
+    prices, age_ms = snapshot.prices, snapshot.now_ms - snapshot.priced_ms
+    stale = age_ms > settings.price_age_max_s * 1000
+    if _all_usual(snapshot, settings):
+        symbols = prices.keys() if stale else prices.keys() - snapshot.daily.series.keys()
+    else:
+        symbols = prices.keys()
+    found: dict[str, Fault] = {}
+    for symbol in symbols:
+        known = [p for p in (_last_close(snapshot, symbol), before.get(symbol)) if p]
+        fault = _suspicion(prices[symbol], known, settings)
+        if fault is not None:
+            found[symbol] = fault
+        elif stale:
+            found[symbol] = "price_stale", {"age_ms": str(age_ms), "max_s": str(settings.price_age_max_s)}
+    return found
+
+
+def _all_usual(snapshot: Snapshot, settings: StrategySettings) -> bool:
+    """Whether every pair that has a last close certainly has not jumped from it: most hours need no closer look."""
+    symbols, lows, highs = _usual(snapshot.daily, settings)
+    prices = list(map(snapshot.prices.get, symbols, repeat(ZERO)))
+    return all(map(lt, lows, prices)) and all(map(lt, prices, highs))
+
+
+@remembered
+def _usual(
+    daily: DailyMarket, settings: StrategySettings
+) -> tuple[Sequence[str], Sequence[Decimal], Sequence[Decimal]]:
+    """The pairs, and between which prices (exclusive) each has not jumped from its last close; that holds all day."""
+    reach = settings.price_jump_max
+    closes = [exact(series.close[-1]) for series in daily.series.values()]
+    return tuple(daily.series), [close * (ONE - reach) for close in closes], [close * (ONE + reach) for close in closes]
+
+
+def _suspicion(price: Decimal, known: Sequence[Decimal], settings: StrategySettings) -> Fault | None:
+    if price <= 0:
+        return "price_missing", {}
     if known and all(jumped(price, p, settings) for p in known):
         return "price_suspect", {"price": plain(price), "known": " ".join(plain(p) for p in known)}
-    age_ms = snapshot.now_ms - snapshot.priced_ms
-    if age_ms > settings.price_age_max_s * 1000:
-        return "price_stale", {"age_ms": str(age_ms), "max_s": str(settings.price_age_max_s)}
     return None
 
 
@@ -148,20 +212,18 @@ def jumped(price: Decimal, known: Decimal, settings: StrategySettings) -> bool:
     return abs(price / known - ONE) > settings.price_jump_max
 
 
-def valuation_prices(circumstances: Circumstances) -> dict[str, Decimal]:
-    """Prices to value holdings with: this hour's, or the last cycle's where this hour's is missing or suspect, or the
-    last close where there is none either. A price that is merely old still values.
+@remembered
+def valuation_prices(snapshot: Snapshot, before: Prices, settings: StrategySettings) -> Prices:
+    """Prices to value holdings with: this hour's, or the last cycle's (`before`) where this hour's is missing or
+    suspect, or the last close where there is none either. A price that is merely old still values.
     """
-    snapshot, before = circumstances.snapshot, circumstances.state.prices
-    symbols = snapshot.prices.keys() | before.keys() | snapshot.daily.series.keys()
-    return {symbol: price for symbol in sorted(symbols) if (price := _value_price(circumstances, symbol))}
-
-
-def _value_price(circumstances: Circumstances, symbol: str) -> Decimal | None:
-    fault = price_fault(circumstances, symbol)
-    if fault is None or fault[0] == "price_stale":
-        return circumstances.snapshot.prices[symbol]
-    return circumstances.state.prices.get(symbol) or _last_close(circumstances.snapshot, symbol)
+    prices, faults = snapshot.prices, _faults(snapshot, before, settings)
+    if not faults and before.keys() <= prices.keys() and snapshot.daily.series.keys() <= prices.keys():
+        return prices
+    trusted = {symbol: price for symbol, price in prices.items() if faults.get(symbol, STALE)[0] == "price_stale"}
+    others = (prices.keys() | before.keys() | snapshot.daily.series.keys()) - trusted.keys()
+    known = {symbol: before.get(symbol) or _last_close(snapshot, symbol) for symbol in others}
+    return trusted | {symbol: price for symbol, price in known.items() if price}
 
 
 def _last_close(snapshot: Snapshot, symbol: str) -> Decimal | None:
@@ -191,9 +253,15 @@ def quiet_hours(now_ms: int) -> Gate | None:
 
 def sleeve_return(day: DayBook, value: Decimal) -> Decimal | None:
     """Today's return of the trend sleeve (fraction, fees included) at `value` USDT now; None if nothing was at risk."""
-    start = sum((q * day.start_closes.get(a, ZERO) for a, q in day.start_quantities.items()), ZERO)
+    start = _start_value(day)
     base = start + day.net_peak
     return (value + day.sold - day.bought - start) / base if base > 0 else None
+
+
+@remembered
+def _start_value(day: DayBook) -> Decimal:
+    """USDT value of the sleeve at 00:00."""
+    return sum((q * day.start_closes.get(a, ZERO) for a, q in day.start_quantities.items()), ZERO)
 
 
 def breaker_threshold(values: Mapping[str, Decimal], facts: Facts, settings: StrategySettings) -> Decimal:
@@ -222,6 +290,11 @@ def tripped(memory: BreakerMemory, today: date, settings: StrategySettings) -> B
 
 def account_losses(state: State) -> tuple[Decimal, Decimal]:
     """(loss today, drawdown from the peak) of the time-weighted return, as positive fractions."""
-    index = state.performance.index
-    day_start = state.day.index if state.day else index
-    return max(ZERO, ONE - index / day_start), max(ZERO, ONE - index / state.performance.peak)
+    return _losses(state.performance, state.day)
+
+
+@remembered
+def _losses(performance: Performance, day: DayBook | None) -> tuple[Decimal, Decimal]:
+    index = performance.index
+    day_start = day.index if day else index
+    return max(ZERO, ONE - index / day_start), max(ZERO, ONE - index / performance.peak)

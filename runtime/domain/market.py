@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from runtime.domain.instruments import Instrument
 from runtime.domain.money import CASH, ZERO, Dec
 from runtime.domain.slots import DAY_MS
+from runtime.domain.values import Value
 
 
 @dataclass(frozen=True, slots=True)
-class Candle:
+class Candle(metaclass=Value):
     """One kline. Prices in quote units, volume in base units, `open_time_ms` epoch ms UTC."""
 
     open_time_ms: int
@@ -30,7 +32,7 @@ class Candle:
 
 
 @dataclass(frozen=True, slots=True)
-class DailySeries:
+class DailySeries(metaclass=Value):
     """Closed, contiguous daily candles of one symbol, oldest first; all columns have the same length (days)."""
 
     symbol: str
@@ -46,11 +48,13 @@ class DailySeries:
         return self.first_open_ms + (len(self.close) - 1) * DAY_MS
 
 
+@lru_cache(maxsize=4096)
 def exact(value: float) -> Decimal:
     """The decimal a float was read from: floats keep the shortest text that names them."""
     return Decimal(repr(value))
 
 
+@lru_cache(maxsize=4096)
 def ratio(value: float) -> Decimal:
     """A float ratio as a decimal of 12 places: finer than any money rule, coarser than a machine's last bit."""
     return Decimal(f"{value:.12f}")
@@ -70,7 +74,7 @@ class DailyMarket:
 
 
 @dataclass(frozen=True, slots=True)
-class SymbolFacts:
+class SymbolFacts(metaclass=Value):
     """Indicators of one symbol on the last closed day (strategy contract, section 2); None = not enough days.
 
     `close` may be None in a fixture that has no candles: the price then stands for the last close.
@@ -96,11 +100,11 @@ class SymbolFacts:
     def complete(self) -> bool:
         """Whether all of sma, roc, vol20 and atr14 are known and finite."""
         needed = (self.sma20, self.sma60, self.sma200, self.roc20, self.roc60, self.roc120, self.vol20, self.atr14)
-        return all(v is not None and math.isfinite(v) for v in needed)
+        return None not in needed and all(map(math.isfinite, needed))  # type: ignore[arg-type] # none of them is None
 
 
 @dataclass(frozen=True, slots=True)
-class BtcFacts:
+class BtcFacts(metaclass=Value):
     """Bitcoin's snapshot on the last closed day (strategy contract, section 3); None = not enough days.
 
     `cost200` is the 200-day cost of the chosen variant (quote units), `ahr999` is set only where a fixture gives it:
@@ -164,7 +168,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class EarnPosition:
+class EarnPosition(metaclass=Value):
     """A flexible Simple Earn position. `total` includes accrued rewards; `rewards` is their cumulated real-time sum."""
 
     asset: str
@@ -193,7 +197,7 @@ class EarnProduct:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(metaclass=Value):
     """Everything one hour saw, immutable; what is None or absent could not be read.
 
     Prices are USDT per unit by symbol; `now_ms` and `priced_ms` are the exchange's clock; `highs` are the highest

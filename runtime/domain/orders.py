@@ -20,6 +20,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from runtime.domain.money import ZERO, Dec
+from runtime.domain.values import Value
 from runtime.errors import EngineError
 
 CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
@@ -71,7 +72,7 @@ LIFECYCLE: Mapping[Status, frozenset[Status]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(metaclass=Value):
     """One trade of an order: `price` in quote per base, `qty` in base, `commission` in `commission_asset`."""
 
     trade_id: int
@@ -82,7 +83,7 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Order(metaclass=Value):
     """An order as the exchange reports it: `executed_qty` base units, `quote_qty` quote units, `time_ms` its clock.
 
     `fills` may be empty although something executed, where the answer came from a look-up: fetch the trades then.
@@ -152,7 +153,7 @@ EarnOutcome = EarnDone | Refused | Unknown | Suppressed
 
 
 @dataclass(frozen=True, slots=True)
-class EarnRecord:
+class EarnRecord(metaclass=Value):
     """A row of the subscription or redemption history. `amount` in asset units; `settled` once it arrived."""
 
     move_id: int
@@ -165,7 +166,7 @@ class EarnRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(metaclass=Value):
     """What we mean to do, written down before it is sent.
 
     For an order `symbol` is the pair and `quantity` base units; for an Earn move `symbol` is the asset and `quantity`

@@ -20,16 +20,20 @@ from runtime.domain.limits import jumped
 from runtime.domain.market import Snapshot
 from runtime.domain.money import CASH, CORE, FUEL, ZERO, clamp, floor_to_places, plain
 from runtime.domain.orders import Side, Sleeve
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
 from runtime.domain.valuation import Wallet, trend_value, values_of
 
 CENT_PLACES = 2
+NOTHING = Plan()
 CORE_PAIR = CORE + CASH
 FUEL_PAIR = FUEL + CASH
 
 
 def plan_sells(decision: Decision, snapshot: Snapshot, wallet: Wallet) -> Plan:
     """The exits of the decision as orders: no floor but the filters', split where they cap."""
+    if not decision.exits:
+        return NOTHING
     orders: list[PlannedOrder] = []
     gates: list[Gate] = []
     for leaving in decision.exits:
@@ -104,7 +108,10 @@ class _Purse:
 
 def plan_buys(decision: Decision, snapshot: Snapshot, wallet: Wallet, settings: StrategySettings) -> Plan:
     """Entries and top-ups, then the DCA purchase, then fuel; and the one redemption that they need from Earn."""
-    values = values_of(wallet, {**snapshot.prices, **decision.prices})
+    if not decision.entries and decision.dca is None and not decision.fuel:
+        return _refill(wallet, settings) if decision.earn else NOTHING
+    known, judged = snapshot.prices, decision.prices
+    values = values_of(wallet, judged if judged is known else {**known, **judged})
     free = wallet.free.get(CASH, ZERO)
     purse = _Purse(decision, snapshot, wallet, settings)
     trend = trend_value(wallet, values)
@@ -117,9 +124,16 @@ def plan_buys(decision: Decision, snapshot: Snapshot, wallet: Wallet, settings: 
         purse.buy(Sleeve.CASH, FUEL_PAIR, settings.fuel_order, "fuel")
     redeem = ZERO
     if decision.earn:
-        needs = sum((order.budget for order in purse.orders), ZERO)
+        needs = sum([order.budget for order in purse.orders], ZERO)
         redeem = _redemption(needs, free, wallet, settings)
     return Plan(tuple(purse.orders), redeem=redeem, gates=tuple(purse.gates))
+
+
+@remembered
+def _refill(wallet: Wallet, settings: StrategySettings) -> Plan:
+    """What spot lacks of its target when nothing is bought."""
+    redeem = _redemption(ZERO, wallet.free.get(CASH, ZERO), wallet, settings)
+    return Plan(redeem=redeem) if redeem else NOTHING
 
 
 def _plan_entries(purse: _Purse, values: Mapping[str, Decimal], trend: Decimal, trend_cash: Decimal) -> None:
@@ -164,8 +178,11 @@ def _redemption(needs: Decimal, free: Decimal, wallet: Wallet, settings: Strateg
 
 def plan_cash(decision: Decision, wallet: Wallet, settings: StrategySettings) -> Plan:
     """The excess over the spot target that goes into Earn after everything else (whole cents, rounded down)."""
-    if not decision.earn:
-        return Plan()
+    return _excess(wallet, settings) if decision.earn else NOTHING
+
+
+@remembered
+def _excess(wallet: Wallet, settings: StrategySettings) -> Plan:
     free = wallet.free.get(CASH, ZERO)
     target = spot_target(wallet.cash, settings)
     excess = free - target

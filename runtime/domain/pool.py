@@ -33,6 +33,7 @@ from runtime.domain.pool_contract import (
     storable,
 )
 from runtime.domain.settings import LadderSettings
+from runtime.domain.values import Value
 from runtime.errors import EngineError
 
 PROBLEMS_MAX = 20
@@ -77,7 +78,7 @@ class UpstreamPool:
 
 
 @dataclass(frozen=True, slots=True)
-class AcceptedPool:
+class AcceptedPool(metaclass=Value):
     """An upstream release that passed the contract, with the size and modes it was accepted under.
 
     `accepted_slot` is the hour in which this release was seen first.
@@ -95,7 +96,7 @@ class AcceptedPool:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolStatus:
+class PoolStatus(metaclass=Value):
     """Where this hour's pool came from; `degraded_since` and `degraded_cycles` count an unbroken degraded stretch.
 
     `slot` is the hour the status was made in: an hour that is done again is not counted again.

@@ -20,8 +20,9 @@ from runtime.domain.ledger import Balances, Book, Entry, Posting, transfer
 from runtime.domain.market import Account, EarnPosition
 from runtime.domain.money import CASH, FUEL, ZERO
 from runtime.domain.performance import moved_outside
+from runtime.domain.remembering import remembered
 from runtime.domain.slots import DAY_MS
-from runtime.domain.state import State
+from runtime.domain.state import Position, State
 
 MANAGED_ON_ARRIVAL = frozenset({CASH, FUEL})
 SEEN_DAYS = 8
@@ -40,7 +41,8 @@ def opening_entry(slot: str, now_ms: int, account: Account, earn: Mapping[str, E
     return Entry(f"opening:{now_ms}", slot, now_ms, "opening", tuple(postings))
 
 
-def spot_differences(ledger: Balances, account: Account) -> dict[str, Decimal]:
+@remembered
+def spot_differences(ledger: Balances, account: Account) -> Mapping[str, Decimal]:
     """Units at the exchange that the ledger does not know of (+) or misses (-), by asset, at spot."""
     known = ledger.assets(Book.SPOT).keys() | ledger.assets(Book.RESERVED).keys()
     found = {}
@@ -161,6 +163,8 @@ def fitted_positions(state: State) -> State:
 
     What left is no loss of the day either; it is valued at the last cycle's price, or else at its cost.
     """
+    if _all_owned(state.positions, state.ledger):
+        return state
     positions, day = {}, state.day
     for symbol, position in state.positions.items():
         asset = symbol.removesuffix(CASH)
@@ -174,3 +178,9 @@ def fitted_positions(state: State) -> State:
             price = state.prices.get(symbol, position.average)
             day = moved_outside(day, asset, position.quantity - owned, price)
     return replace(state, positions=positions, day=day)
+
+
+@remembered
+def _all_owned(positions: Mapping[str, Position], ledger: Balances) -> bool:
+    """Whether every position is backed by what the ledger owns of its coin."""
+    return all(ledger.owned(symbol.removesuffix(CASH)) >= held.quantity for symbol, held in positions.items())

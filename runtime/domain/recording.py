@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from runtime.domain.ledger import fees
@@ -15,17 +16,21 @@ from runtime.domain.slots import slot_date
 from runtime.domain.state import State
 from runtime.domain.track import LATCHED, REDUCE_ONLY, Columns, Trade, columns_document, read_columns, trade_document
 
+_NAMED = attrgetter("sleeve", "name")
+Row = tuple[float | int, ...]
+
 
 class Recorder:
-    """Notes hours as they end."""
+    """Notes hours as they end: a row each, in the order of `track.FLOATS` and `track.COUNTS`."""
 
     def __init__(self, columns: Columns | None = None, trades: Iterable[Trade] = (), day_count: int = 0) -> None:
         """Empty, or as `saved` left it."""
         begun = columns or Columns()
-        self.hours, self.days = dict(begun.hours), dict(begun.days)
+        self.hours, self.days, self.rows = dict(begun.hours), dict(begun.days), list[Row]()
         self.rungs = {name: at for at, name in enumerate(begun.rungs)}
-        self.gate_sets = {names: at for at, names in enumerate(begun.gate_sets)}
+        self.gate_sets = {frozenset(map(_parted, names)): at for at, names in enumerate(begun.gate_sets)}
         self.trades, self.day_count = list(trades), day_count
+        self._last: Row = tuple(column[-1] if column else 0 for column in self.hours.values())
 
     def note(self, report: Report, before: State | None, after: State | None, flow: Decimal) -> None:
         """Append one hour: its report, the state before and after it, and the USDT that came in from outside."""
@@ -33,31 +38,31 @@ class Recorder:
         if worth is None or after is None:
             self._repeat(report.exit_code, flow)
             return
-        columns = self.hours
-        cash = worth.cash_spot + worth.cash_earn + worth.in_transit
-        parts = {"equity": worth.total, "cash": cash, "core": worth.btc, "trend": worth.trend, "fuel": worth.fuel}
-        for name, amount in parts.items():
-            columns[name].append(float(amount))
-        columns["flow"].append(float(flow))
-        columns["price"].append(float(after.prices.get(CORE + CASH, ZERO)))
-        columns["exit"].append(report.exit_code)
-        columns["rung"].append(_index(self.rungs, report.pool.rung.value if report.pool else ""))
-        names = tuple(sorted({f"{gate.sleeve}:{gate.name}" for gate in report.gates}))
-        columns["gates"].append(_index(self.gate_sets, names))
-        columns["breaker"].append(_latches(after, report.slot))
+        cash, price = worth.cash, after.prices.get(CORE + CASH, ZERO)
+        amounts = (cash + worth.fuel + worth.trend + worth.btc, cash, worth.btc, worth.trend, worth.fuel, flow, price)
+        self._last = (
+            *map(float, amounts),
+            report.exit_code,
+            _index(self.rungs, report.pool.rung if report.pool else ""),
+            _index(self.gate_sets, frozenset(map(_NAMED, report.gates))),
+            _latches(after, report.slot),
+        )
+        self.rows.append(self._last)
         for intent in report.intents:
             if intent.status is Status.DONE and intent.order is not None and intent.order.executed_qty:
                 self.trades.append(_trade(intent, before, after))
 
     def _repeat(self, exit_code: int, flow: Decimal) -> None:
         """An hour that ended before it saw anything: what is owned is worth what it was."""
-        for column in self.hours.values():
-            column.append(column[-1] if column else 0)
-        self.hours["exit"][-1] = exit_code
-        self.hours["flow"][-1] = float(flow)
+        again = dict(zip(self.hours, self._last, strict=True)) | {"exit": exit_code, "flow": float(flow)}
+        self._last = tuple(again.values())
+        self.rows.append(self._last)
 
     def end_day(self, state: State | None) -> None:
-        """Append what each asset is worth now."""
+        """Append what each asset is worth now, and let the day's rows become columns."""
+        for column, values in zip(self.hours.values(), zip(*self.rows, strict=True), strict=False):
+            column.extend(values)
+        self.rows.clear()
         self.day_count += 1
         for asset, value in _values(state).items() if state is not None else ():
             if asset not in self.days:
@@ -69,7 +74,8 @@ class Recorder:
 
     def columns(self) -> Columns:
         """What was noted."""
-        return Columns(self.hours, dict(sorted(self.days.items())), tuple(self.rungs), tuple(self.gate_sets))
+        sets = [tuple(sorted(f"{sleeve}:{name}" for sleeve, name in names)) for names in self.gate_sets]
+        return Columns(self.hours, dict(sorted(self.days.items())), tuple(map(str, self.rungs)), sets)
 
     def saved(self) -> dict[str, Any]:
         """JSON values."""
@@ -85,6 +91,10 @@ class Recorder:
 
 def _index(table: dict[Any, int], value: object) -> int:
     return table.setdefault(value, len(table))
+
+
+def _parted(name: str) -> tuple[str, ...]:
+    return tuple(name.split(":"))
 
 
 def _latches(state: State, slot: str) -> int:

@@ -26,6 +26,7 @@ from runtime.domain.market import Facts
 from runtime.domain.money import ZERO, plain
 from runtime.domain.orders import Intent, Kind, Sleeve
 from runtime.domain.pool import Rung
+from runtime.domain.values import Value
 
 SCHEMA_VERSION = 1
 FLOAT_DIGITS = 10
@@ -47,7 +48,7 @@ class CycleStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolReport:
+class PoolReport(metaclass=Value):
     """The hour's pool. `upstream_order` is the publisher's list, `execution_pool` what this account trades: two things.
 
     `notes` are remarks for a person: symbols not listed at the exchange, a newer local file, and the like.
@@ -66,7 +67,7 @@ class PoolReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Equity:
+class Equity(metaclass=Value):
     """Total equity (USDT) as the sum of its parts; managed balances only."""
 
     cash_spot: Decimal = ZERO
@@ -77,9 +78,14 @@ class Equity:
     btc: Decimal = ZERO
 
     @property
+    def cash(self) -> Decimal:
+        """All USDT: at spot, in Earn, and in transit."""
+        return self.cash_spot + self.cash_earn + self.in_transit
+
+    @property
     def total(self) -> Decimal:
         """The sum of the parts."""
-        return self.cash_spot + self.cash_earn + self.in_transit + self.fuel + self.trend + self.btc
+        return self.cash + self.fuel + self.trend + self.btc
 
     def parts(self) -> list[tuple[str, Decimal]]:
         """The parts that are not zero by name, and the total."""
@@ -108,7 +114,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(metaclass=Value):
     """Everything one hour has to say. Only the first five fields are needed: an hour that stopped early has no more.
 
     slot, mode      the hour's name; `paper`, `dry_run`, `live`

@@ -22,6 +22,7 @@ from runtime.domain.ledger import Balances
 from runtime.domain.money import ONE, ZERO, Dec
 from runtime.domain.orders import Intent
 from runtime.domain.pool import AcceptedPool, PoolStatus
+from runtime.domain.values import Value
 from runtime.errors import Abort, SettingsError, StateUnreadable
 
 SCHEMA_VERSION = 1
@@ -45,7 +46,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class DayBook:
+class DayBook(metaclass=Value):
     """What happened on one UTC day. Values are USDT.
 
     `start_quantities` are managed units at 00:00; `start_closes` the daily closes that value them; `done` holds marks
@@ -65,7 +66,7 @@ class DayBook:
 
 
 @dataclass(frozen=True, slots=True)
-class Performance:
+class Performance(metaclass=Value):
     """Time-weighted return: `index` now (1 at the start), its `peak`, and the equity (USDT) it was last linked at."""
 
     index: Dec = ONE
@@ -82,7 +83,7 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(metaclass=Value):
     """One account's memory between hours.
 
     `drift` is what no evidence explains yet, by asset; `flows_seen` holds the evidence already booked (id -> epoch ms);
@@ -123,7 +124,7 @@ class State:
     @property
     def open_intents(self) -> tuple[Intent, ...]:
         """Intents an earlier or this run has not settled."""
-        return tuple(intent for intent in self.intents if intent.open)
+        return tuple([intent for intent in self.intents if intent.open]) if self.intents else ()
 
 
 @cache

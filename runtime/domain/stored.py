@@ -13,10 +13,11 @@ from runtime.domain.ledger import Entry
 from runtime.domain.market import DailySeries
 from runtime.domain.orders import Intent
 from runtime.domain.state import State
+from runtime.domain.values import Value
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(metaclass=Value):
     """The account's lease: a random owner token, an expiry on the store's clock, a number that only grows."""
 
     owner: str
@@ -26,7 +27,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(metaclass=Value):
     """The state document as read. `state` None = no document. `token` is what a conditional write must match,
     `read_ms` the store's clock at the read.
     """
@@ -55,7 +56,7 @@ class DailyCache:
 
 
 @dataclass(frozen=True, slots=True)
-class CycleRecord:
+class CycleRecord(metaclass=Value):
     """The slot's own document: exit code, digests of report and tape, when it ended. It is the heartbeat too."""
 
     slot: str
@@ -67,7 +68,7 @@ class CycleRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(metaclass=Value):
     """One atomic write: all of it or none. `state` always; the rest where there is any."""
 
     state: State

@@ -8,12 +8,13 @@ chain from there on. The first record names the format and the code's version.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from runtime.errors import BadInput
 
+T = TypeVar("T")
 FORMAT = 2
 """2: the calls of the hour are on the tape, so that all of it runs again. 1: only decision and plans are made again."""
 READABLE = (1, 2)
@@ -26,6 +27,10 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def _as_it_is(value: object) -> object:
+    return value
+
+
 class Tape:
     """A tape being written: its `lines`, and the digest of the newest one as `head`."""
 
@@ -34,17 +39,23 @@ class Tape:
         self.lines: list[str] = []
         self.head = GENESIS
 
-    def start(self, settings: object, state: object) -> None:
-        """The first three stages: what wrote this tape, the settings without secrets, the state before the hour."""
+    def start(self) -> None:
+        """The first stage: what wrote this tape."""
         self.record("header", {"format": FORMAT, "code": VERSION})
-        self.record("settings", settings)
-        self.record("state_before", state)
 
-    def record(self, stage: str, payload: object) -> None:
-        """Append one stage; `payload` is JSON values."""
+    def record(self, stage: str, value: T, encoder: Callable[[T], object] = _as_it_is) -> None:
+        """Append one stage; `encoder` makes JSON values of `value`, which must be frozen or nobody else's."""
+        payload = encoder(value)
         link = _digest(len(self.lines), stage, payload, self.head)
         self.lines.append(_line(len(self.lines), self.head, link, stage, payload))
         self.head = link
+
+
+class Silence(Tape):
+    """The tape of an hour that nobody keeps: nothing is encoded for it."""
+
+    def record(self, stage: str, value: T, encoder: Callable[[T], object] = _as_it_is) -> None:
+        """Record nothing."""
 
 
 def _line(seq: int, prev: str, link: str, stage: str, payload: object) -> str:

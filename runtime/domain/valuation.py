@@ -15,7 +15,11 @@ from runtime.domain.instruments import Instrument
 from runtime.domain.ledger import Balances, Book, Entry
 from runtime.domain.market import Account, Balance, EarnPosition
 from runtime.domain.money import CASH, CORE, FUEL, ZERO, Dec
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
+
+MANAGED_APART = frozenset({CASH, FUEL, CORE})
+"""Assets that no trend holding is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,15 @@ class Wallet:
     @property
     def trend_assets(self) -> tuple[str, ...]:
         """Managed assets of the trend sleeve, sorted."""
-        return tuple(sorted(a for a in self.quantities if a not in {CASH, FUEL, CORE}))
+        return _trend_assets(self.quantities)
 
 
+@remembered
+def _trend_assets(quantities: Mapping[str, Decimal]) -> tuple[str, ...]:
+    return tuple(sorted(quantities.keys() - MANAGED_APART))
+
+
+@remembered
 def wallet_of(ledger: Balances, account: Account, earn: Mapping[str, EarnPosition] | None) -> Wallet:
     """The managed wallet: never more than the ledger owns, never more than the account has free."""
     assets = ledger.assets(Book.SPOT).keys() | ledger.assets(Book.EARN).keys() | ledger.assets(Book.TRANSIT).keys()
@@ -49,12 +59,19 @@ def wallet_of(ledger: Balances, account: Account, earn: Mapping[str, EarnPositio
     return Wallet(quantities, free, max(ZERO, redeemable))
 
 
-def values_of(wallet: Wallet, prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
+@remembered
+def values_of(wallet: Wallet, prices: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
     """USDT value of each managed asset; an asset without any known price counts as 0."""
     return {
         asset: quantity if asset == CASH else quantity * prices.get(asset + CASH, ZERO)
         for asset, quantity in wallet.quantities.items()
     }
+
+
+@remembered
+def total(values: Mapping[str, Decimal]) -> Decimal:
+    """The sum of some values (USDT)."""
+    return sum(values.values(), ZERO)
 
 
 def is_dust(value: Decimal, instrument: Instrument | None, settings: StrategySettings) -> bool:
@@ -64,7 +81,7 @@ def is_dust(value: Decimal, instrument: Instrument | None, settings: StrategySet
 
 def trend_value(wallet: Wallet, values: Mapping[str, Decimal]) -> Decimal:
     """USDT value of the trend sleeve, dust included."""
-    return sum((values.get(asset, ZERO) for asset in wallet.trend_assets), ZERO)
+    return sum([values.get(asset, ZERO) for asset in wallet.trend_assets], ZERO)
 
 
 def applied(account: Account, entries: Iterable[Entry]) -> Account:

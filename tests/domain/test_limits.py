@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -51,6 +52,10 @@ def of(situation: Situation, *, degraded: bool = False) -> Circumstances:
 
 def names(situation: Situation, action: Action) -> set[str]:
     return {gate.name for gate in standing_gates(of(situation), action)}
+
+
+def values(circumstances: Circumstances) -> Mapping[str, Decimal]:
+    return valuation_prices(circumstances.snapshot, circumstances.state.prices, circumstances.settings)
 
 
 def test_in_an_ordinary_hour_nothing_stands_in_the_way() -> None:
@@ -158,13 +163,13 @@ def test_what_cannot_be_trusted_values_at_the_last_good_price(
     daily = DailyMarket(TODAY, {"XRPUSDT": series("XRPUSDT", [close])} if close is not None else {})
     situation = ordinary().with_prices(XRPUSDT=price).seen(daily=daily)
     situation = situation.with_state(prices={"XRPUSDT": D(last)} if last is not None else {})
-    found = valuation_prices(of(situation)).get("XRPUSDT")
+    found = values(of(situation)).get("XRPUSDT")
     assert found == (None if value is None else D(value))
 
 
 def test_an_old_price_still_values() -> None:
     old = ordinary().seen(priced_ms=0).with_state(prices={"XRPUSDT": D("1.1")})
-    assert valuation_prices(of(old))["XRPUSDT"] == D("1.2")
+    assert values(of(old))["XRPUSDT"] == D("1.2")
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_volatility_widens_the_limit(price: str, trips: bool) -> None:
     wild = replace(QUIET_ETH, vol20=0.04)
     situation = replace(ordinary(), state=hour.state, pool=POOL).with_facts(ETHUSDT=wild).with_state(prices=hour.prices)
     decision = situation.seen(prices=hour.prices, account=account_of({"ETH": "1", "USDT": "5000", "BNB": "1"})).decide()
-    assert decision.returns["sleeve_limit"] == "-0.08"
+    assert decision.returns["sleeve_limit"] == D("-0.08")
     assert (decision.memory.breaker.tripped_on == TODAY) is trips
 
 
@@ -376,8 +376,8 @@ def test_after_the_cooling_what_cannot_be_sold_no_longer_bars_entries() -> None:
 
 def test_a_finished_sale_is_finished_however_cool_it_is() -> None:
     trip = BreakerMemory(TODAY, TODAY + timedelta(days=3), liquidating=True)
-    assert not settled(trip, TODAY, 0, 0).liquidating
-    assert settled(trip, TODAY, 1, 0).liquidating
+    assert not settled(trip, TODAY, (), lambda _: False).liquidating
+    assert settled(trip, TODAY, ("ETHUSDT",), lambda _: False).liquidating
 
 
 def test_the_breaker_sells_in_place_of_any_other_exit() -> None:

@@ -15,6 +15,7 @@ day at a time, so that an hour costs no search. *No look-ahead*:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -22,7 +23,7 @@ from decimal import Decimal
 from runtime.adapters.simulated.listing import derived
 from runtime.domain.candle_columns import CandleColumns, CandleSet
 from runtime.domain.instruments import Instrument
-from runtime.domain.market import Candle
+from runtime.domain.market import Candle, exact
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
 from runtime.errors import Rejected, Unavailable
 from runtime.ports import Clock
@@ -41,6 +42,7 @@ class PastMarket:
         self._candles, self._clock, self._filters = candles, clock, filters or {}
         self._closed = candles.closed_hours()
         self._day_ms, self._rows = -1, list[Prices]()
+        self._peaks: dict[str, tuple[int, int, int]] = {}
         self._reviewed: dict[tuple[str, int, bool], Instrument] = {}
 
     def open_at(self, now_ms: int) -> bool:
@@ -59,7 +61,29 @@ class PastMarket:
 
     def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
         now = self._now()
-        return now, {symbol: self._instrument(symbol, now) for symbol in symbols}
+        month_ms = day_start_ms(date_at(now).replace(day=1))
+        return now, {symbol: self._instrument(symbol, month_ms, now) for symbol in symbols}
+
+    def highest(self, symbol: str, since_ms: int, now_ms: int) -> Decimal | None:
+        """The highest high of the hours that opened from `since_ms` on and have closed; None if none has.
+
+        It remembers where the highest hour was, so that an hour later only one more is looked at.
+        """
+        hourly = self._candles.hourly.get(symbol)
+        if hourly is None:
+            raise Rejected(f"klines {symbol}", -1121, "Invalid symbol.")
+        opens_ms, high = hourly.opens_ms, hourly.high
+        first, stop = bisect_left(opens_ms, since_ms), bisect_left(opens_ms, now_ms - HOUR_MS + 1)
+        if first >= stop:
+            return None
+        known, at, seen = self._peaks.get(symbol, (stop, -1, -1))
+        begin = seen if known <= first <= at and seen <= stop else first
+        if begin < stop:
+            newest = high[begin] if begin + 1 == stop else max(high[begin:stop])
+            if begin == first or newest > high[at]:
+                at = high.index(newest, begin, stop)
+            self._peaks[symbol] = first, at, stop
+        return exact(high[at])
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
         now = self._now()
@@ -80,15 +104,14 @@ class PastMarket:
     def _now(self) -> int:
         """The clock's moment; `Unavailable` while the exchange is closed."""
         now = self._clock.now_ms()
-        if _floor(now, HOUR_MS) in self._closed:
+        if now - now % HOUR_MS in self._closed:
             raise Unavailable("exchange", "closed: no pair has a candle in this hour")
         return now
 
-    def _instrument(self, symbol: str, now: int) -> Instrument:
+    def _instrument(self, symbol: str, month_ms: int, now: int) -> Instrument:
         hourly = self._listed(symbol, now, f"exchangeInfo {symbol}")
         closed = hourly.closed_at(now)
         trading = not closed or _floor(now, HOUR_MS) - hourly.opens_ms[closed - 1] - HOUR_MS <= TRADING_AGE_MAX_MS
-        month_ms = day_start_ms(date_at(now).replace(day=1))
         key = (symbol, month_ms, trading)
         if key not in self._reviewed:
             self._reviewed[key] = self._review(hourly, month_ms, now, trading=trading)
