@@ -7,8 +7,6 @@ arguments, so the same hour always decides the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import partial
 
 from runtime.domain.decision import (
@@ -26,11 +24,9 @@ from runtime.domain.decision import (
 from runtime.domain.instruments import sell_lots
 from runtime.domain.limits import (
     Action,
-    Circumstances,
     quiet_hours,
     standing_gates,
     symbol_gates,
-    valuation_prices,
 )
 from runtime.domain.market import Facts, Snapshot, ratio
 from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO, plain
@@ -39,49 +35,19 @@ from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
 from runtime.domain.state import State
-from runtime.domain.valuation import Wallet, is_dust, total, values_of, wallet_of
-from runtime.domain.values import Value
+from runtime.domain.valuation import is_dust
 from strategies.allocation import btc_base_order, btc_target_ratio, order_caps
 from strategies.btc_dca import PAIR, episode, purchase, trim
 from strategies.earn_buffer import FUEL_PAIR, refuel
-from strategies.indicators import ahr999, decisive_facts
-from strategies.loss_limits import Judgement, judge_losses, settled
+from strategies.indicators import ahr999
+from strategies.loss_limits import settled
 from strategies.trend_rotation import Holding, judge, leave, regime, remember, select
-
-
-@dataclass(frozen=True, slots=True)
-class _View(metaclass=Value):
-    """The hour as the rules see it: facts, trusted values, and the circumstances after the loss limits spoke."""
-
-    snapshot: Snapshot
-    state: State
-    pool: ExecutionPool
-    settings: StrategySettings
-    facts: Facts
-    wallet: Wallet
-    prices: Mapping[str, Decimal]
-    values: Mapping[str, Decimal]
-    circumstances: Circumstances
-    judgement: Judgement
-
-    @property
-    def equity(self) -> Decimal:
-        return total(self.values)
-
-    @property
-    def done(self) -> tuple[str, ...]:
-        """What fills already did today."""
-        return self.state.day.done if self.state.day is not None else ()
-
-    @property
-    def bought(self) -> Decimal:
-        """USDT of all purchases today."""
-        return self.state.day.buys_all if self.state.day is not None else ZERO
+from strategies.view import View, view_of
 
 
 def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: StrategySettings) -> Decision:
     """What to hold this hour and why; every rule that says no leaves a gate."""
-    view = _view(snapshot, state, pool, settings)
+    view = view_of(snapshot, state, pool, settings)
     on = regime(view.facts.btc, snapshot.price(CORE))
     candidates = judge(pool.symbols, view.facts, snapshot.prices, settings)
     targets = select(candidates, view.facts, settings)
@@ -114,7 +80,7 @@ def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: Stra
     )
 
 
-def _memory(view: _View, holdings: Mapping[str, HoldingMemory]) -> Memory:
+def _memory(view: View, holdings: Mapping[str, HoldingMemory]) -> Memory:
     """What to remember: the same object where nothing changed."""
     known, latch = view.state.memory, view.judgement.reduce_only_ms
     trim_memory = episode(view.facts.btc, known.trim, view.settings)
@@ -124,23 +90,7 @@ def _memory(view: _View, holdings: Mapping[str, HoldingMemory]) -> Memory:
     return Memory(holdings, trim_memory, breaker, latch)
 
 
-def _view(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: StrategySettings) -> _View:
-    facts = snapshot.facts or decisive_facts(snapshot.daily, settings)
-    if state.day is not None and state.day.day != slot_date(snapshot.slot):
-        state = replace(state, day=None)
-    wallet = wallet_of(state.ledger, snapshot.account, snapshot.earn)
-    before = Circumstances(snapshot, state, pool.degraded, settings)
-    prices = valuation_prices(snapshot, state.prices, settings)
-    values = values_of(wallet, prices)
-    judgement = judge_losses(snapshot, state, {a: values[a] for a in wallet.trend_assets}, facts, settings)
-    after, known = before, state.memory
-    if (judgement.breaker, judgement.reduce_only_ms) != (known.breaker, known.reduce_only_ms):
-        memory = replace(known, breaker=judgement.breaker, reduce_only_ms=judgement.reduce_only_ms)
-        after = replace(before, state=replace(state, memory=memory))
-    return _View(snapshot, state, pool, settings, facts, wallet, prices, values, after, judgement)
-
-
-def _held(view: _View) -> list[str]:
+def _held(view: View) -> list[str]:
     """Managed trend pairs worth more than dust, sorted; the rest counts in equity and is left alone."""
     held = []
     for asset in view.wallet.trend_assets:
@@ -151,7 +101,7 @@ def _held(view: _View) -> list[str]:
     return held
 
 
-def _sellable(view: _View, symbol: str) -> bool:
+def _sellable(view: View, symbol: str) -> bool:
     """Whether the exchange would take a sale of the holding at all: its pair trades, and the filters let it through."""
     instrument, quantity = view.snapshot.instruments.get(symbol), view.wallet.quantities[symbol.removesuffix(CASH)]
     if instrument is None or not instrument.tradable:
@@ -159,7 +109,7 @@ def _sellable(view: _View, symbol: str) -> bool:
     return bool(sell_lots(instrument, quantity, view.prices.get(symbol, ZERO)).parts)
 
 
-def _holding(view: _View, symbol: str, *, trusted: bool) -> Holding:
+def _holding(view: View, symbol: str, *, trusted: bool) -> Holding:
     snapshot, position = view.snapshot, view.state.positions.get(symbol)
     return Holding(
         symbol,
@@ -172,7 +122,7 @@ def _holding(view: _View, symbol: str, *, trusted: bool) -> Holding:
 
 
 def _trend_exits(
-    view: _View, candidates: tuple[Candidate, ...], *, on: bool | None
+    view: View, candidates: tuple[Candidate, ...], *, on: bool | None
 ) -> tuple[dict[str, HoldingMemory], list[Exit], list[Gate]]:
     by_symbol = _by_symbol(candidates)
     closed = standing_gates(view.circumstances, Action.TREND_EXIT)
@@ -205,7 +155,7 @@ def _by_symbol(candidates: tuple[Candidate, ...]) -> Mapping[str, Candidate]:
 
 
 def _trend_entries(
-    view: _View, candidates: tuple[Candidate, ...], targets: tuple[Target, ...], leaving: set[str]
+    view: View, candidates: tuple[Candidate, ...], targets: tuple[Target, ...], leaving: set[str]
 ) -> tuple[tuple[str, ...], list[Gate]]:
     gates = [*_unselected(candidates, view.facts, view.settings)]
     if view.pool.dropped:
@@ -221,7 +171,7 @@ def _trend_entries(
     return tuple(entries), gates
 
 
-def _dropped(view: _View, symbol: str, why: str) -> Gate:
+def _dropped(view: View, symbol: str, why: str) -> Gate:
     """An official symbol that is not traded now: because the exchange does not, or because a lower rung omits it."""
     instrument = view.snapshot.instruments.get(symbol)
     name = "retired" if instrument is not None and instrument.tradable else "not_trading"
@@ -248,7 +198,7 @@ def _not_selected(candidate: Candidate, facts: Facts, settings: StrategySettings
     return None
 
 
-def _entry_gates(view: _View, symbol: str, *, leaving: bool) -> list[Gate]:
+def _entry_gates(view: View, symbol: str, *, leaving: bool) -> list[Gate]:
     gates = list(symbol_gates(view.circumstances, Action.TREND_ENTRY, symbol))
     price, known, done = view.snapshot.prices.get(symbol), view.facts.symbols.get(symbol), view.done
     if leaving or (done and f"sold:{symbol}" in done):
@@ -261,7 +211,7 @@ def _entry_gates(view: _View, symbol: str, *, leaving: bool) -> list[Gate]:
     return gates
 
 
-def _core(view: _View) -> tuple[Dca | None, list[Exit], list[Gate]]:
+def _core(view: View) -> tuple[Dca | None, list[Exit], list[Gate]]:
     snapshot, settings, btc = view.snapshot, view.settings, view.facts.btc
     price = snapshot.price(CORE)
     value = ahr999(float(price), btc, settings, slot_date(snapshot.slot)) if btc is not None and price else None
@@ -279,7 +229,7 @@ def _core(view: _View) -> tuple[Dca | None, list[Exit], list[Gate]]:
     return dca, trimming, gates + trim_gates
 
 
-def _trim(view: _View) -> tuple[list[Exit], list[Gate]]:
+def _trim(view: View) -> tuple[list[Exit], list[Gate]]:
     gates = [
         *standing_gates(view.circumstances, Action.DCA_TRIM),
         *symbol_gates(view.circumstances, Action.DCA_TRIM, PAIR),
@@ -295,7 +245,7 @@ def _trim(view: _View) -> tuple[list[Exit], list[Gate]]:
     return ([] if gates else [due]), gates
 
 
-def _cash(view: _View) -> tuple[bool, bool, list[Gate]]:
+def _cash(view: View) -> tuple[bool, bool, list[Gate]]:
     standing = list(standing_gates(view.circumstances, Action.CASH_MOVE))
     quiet = quiet_hours(view.snapshot.now_ms)
     earn_gates = [*standing, *([quiet] if quiet else [])]
