@@ -55,7 +55,9 @@ def test_the_stored_document_of_this_very_hour_does_not_count_twice() -> None:
 
 def test_what_lies_ahead_or_too_far_back_is_not_drawn() -> None:
     many = [Point(back(hours), D(1000)) for hours in range(-2, 200)]
-    assert len(drawn(picture(*many))) == HOURS_SHOWN
+    lines = picture(*many)
+    assert len(drawn(lines)) == HOURS_SHOWN
+    assert drawn(lines)[-1] == "1030"
 
 
 def test_without_amounts_the_line_is_the_return_since_its_first_hour() -> None:
