@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from runtime.adapters.files import FolderReportSink
 from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.past_pools import fixed_pool
 from runtime.backtest import run_history
-from runtime.domain.candle_columns import CandleColumns, CandleQuery, exact_column
+from runtime.domain.candle_columns import CandleColumns, CandleQuery
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.history import History
 from runtime.domain.history_plan import HistoryPlan
@@ -28,7 +26,7 @@ from runtime.domain.track import Track
 from runtime.wiring_past import PastAccount, past_of
 from strategies import REGISTRY
 from tests.support.klines import FOLDER
-from tests.support.pasts import BEGIN_MS, PAIRS, a_past, past_settings, with_hours
+from tests.support.pasts import BEGIN_MS, PAIRS, a_past, columns_of, past_settings, rows_of, with_hours
 
 WARM_DAYS = 210
 PLAN = HistoryPlan(BEGIN_MS + WARM_DAYS * DAY_MS, BEGIN_MS + (WARM_DAYS + 5) * DAY_MS)
@@ -98,18 +96,16 @@ def altered(hours: CandleColumns, after_ms: int, factor: float) -> CandleColumns
     """The hours with everything changed that nobody knows at `after_ms`: of the hour in progress all but its open, and
     each later hour as a whole.
     """
-    at = hours.index_at(after_ms - after_ms % HOUR_MS)
-    opens = array("d", [*hours.open[: at + 1], *(price * factor for price in hours.open[at + 1 :])])
-    columns = {
-        name: array("d", [*getattr(hours, name)[:at], *(value * factor for value in getattr(hours, name)[at:])])
-        for name in ("high", "low", "close", "volume", "quote_volume")
-    }
-    exact = {"exact_open": _exact(opens), "exact_close": _exact(columns["close"])}
-    return replace(hours, open=opens, **columns, **exact)
-
-
-def _exact(prices: Sequence[float]) -> object:
-    return exact_column([f"{price:.8f}" for price in prices])
+    now = after_ms - after_ms % HOUR_MS
+    rows = [
+        (
+            opened,
+            price if opened <= now else price * factor,
+            *(value * (factor if opened >= now else 1) for value in rest),
+        )
+        for opened, price, *rest in rows_of(hours)
+    ]
+    return columns_of(hours.symbol, rows)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.9])
