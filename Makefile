@@ -18,9 +18,11 @@ DEVELOPMENT := $(VENV)/.development
 RUNTIME_LOCK := requirements-lock.txt
 DEVELOPMENT_LOCK := .ci/requirements-dev-lock.txt
 
+# pip's process may spend minutes taking itself apart after its work is done: it is ended as soon as it is.
+PIP := import os, sys; from pip._internal.cli.main import main; code = main(sys.argv[1:]); sys.stdout.flush(); os._exit(code)
 # --no-deps: the lock names every package, so there is nothing to resolve. --no-compile: done below, on all cores.
 # -qq: only errors speak.
-INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes
+INSTALL := $(PYTHON) -c '$(PIP)' install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes
 COMPILE := $(PYTHON) -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
