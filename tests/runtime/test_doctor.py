@@ -18,6 +18,7 @@ from google.auth import exceptions as auth
 from runtime.adapters.simulated.books import Draft
 from runtime.adapters.simulated.conditions import KEY_ENDPOINT, Fault, KeyTerms
 from runtime.adapters.simulated.persistence import to_document
+from runtime.checkup import Verdict
 from runtime.doctor import NAMES
 from runtime.domain.alerts import AlertKind, new_alert
 from runtime.domain.control import Control, Mode
@@ -233,13 +234,18 @@ def test_the_pool_is_shown_beside_what_is_expected_of_it(ward: Clinic) -> None:
         assert words in seen
 
 
-def test_a_hostile_document_neither_breaks_the_table_nor_floods_it(ward: Clinic) -> None:
+@pytest.mark.parametrize("columns", ["90", "150"])
+def test_a_hostile_document_neither_breaks_the_table_nor_floods_it(
+    ward: Clinic, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     ward.pool(version="\x1b[2J[red]gone[/red]\nsettings: all is well " + "x" * 5000, mode={"a": ["b"] * 2000})
     found = ward.examine(as_json=False)
     assert found.line["failed"] == ["upstream document"]
     assert "\x1b" not in found.printed
     assert "[red]gone[/red]" in found.printed
-    assert not [line for line in found.printed.splitlines() if line.strip().startswith("settings: all")]
+    rows = [line for line in found.printed.splitlines() if line[1:].startswith(tuple(Verdict))]
+    assert len(rows) == len(NAMES), "the document has made a row of its own"
     assert len(found.printed) < 15_000
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any
 
@@ -60,8 +61,28 @@ def test_quiet_weather_gives_the_same_digests_and_tapes() -> None:
                 s.next()
         digests = [document["sha256"] for _, document in inside.reports.reports]
         assert digests == [document["sha256"] for _, document in outside.reports.reports]
-        assert inside.reports.tapes == outside.reports.tapes
+        for (slot, mine), (_, theirs) in zip(inside.reports.tapes, outside.reports.tapes, strict=True):
+            assert [_by_value(line) for line in mine] == [_by_value(line) for line in theirs], slot
         assert all(a != b for a, b in pairwise(digests))
+
+
+def _by_value(line: str) -> Any:
+    """A taped stage. Answers stand on a tape as they were spelled, and Binance spells every price with eight places; so
+    numbers count by value there, and the chain's digests, which bind the spelling, stay out.
+    """
+    stage = json.loads(line)
+    return stage["stage"], _number(stage["payload"]) if stage["stage"] == "calls" else stage["payload"]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _number(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_number(item) for item in value]
+    try:
+        return Decimal(value) if isinstance(value, str) else value
+    except InvalidOperation:
+        return value
 
 
 def _without_words(document: Any) -> Any:

@@ -1,13 +1,14 @@
 """Writing: each port wrapped, so that every answer of the hour is kept until its tape is written.
 
 The wrappers change nothing: same calls, same answers, same errors, same threads. Answers are kept as they are and
-become words only when the tape asks for them, so the hour does not wait for it. The clock's answers are kept by the
-name of the gathered call that asked, because calls side by side ask in no fixed order.
+become words only when the tape asks for them, so the hour does not wait for it. Calls side by side answer in no fixed
+order: each gathered call keeps its own answers, which stand where it was asked for, so that two tapes of the same hour
+are the same; the clock's answers are kept by the name of the gathered call that asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
@@ -27,6 +28,10 @@ SEEN = "as in the snapshot"
 UNTOLD = frozenset({"sync_clock", "close", "deliver"})
 """Calls that answer nothing, or only after the tape is written."""
 _asking: ContextVar[str] = ContextVar("asking", default=MAIN)
+_answers: ContextVar[list[Any] | None] = ContextVar("answers", default=None)
+"""Where the running gathered call keeps what it was answered."""
+Answered = tuple[str, str, tuple[object, ...], object]
+"""Port, method, arguments, answer."""
 
 
 class Witness:
@@ -34,7 +39,7 @@ class Witness:
 
     def __init__(self, world: World) -> None:
         """Nothing was asked yet."""
-        self._calls: list[tuple[str, str, tuple[object, ...], object]] = []
+        self._calls: list[Answered | list[Any]] = []
         self._times: dict[str, list[int]] = {}
         self._stops: list[str] = []
         self._keys: dict[str, str] = {}
@@ -48,7 +53,7 @@ class Witness:
             exchange=cast("Exchange", self._watched("exchange", world.exchange)),
             store=cast("Store", self._watched("store", world.store)),
             alerter=cast("Alerter", self._watched("alerter", world.alerter)),
-            gather=_named(world.gather),
+            gather=self._gathering(world.gather),
             stop=self._stop(world.stop),
             key_digest=self._key_digest(world.key_digest),
             witnessed=self.words,
@@ -58,7 +63,7 @@ class Witness:
         """All that was answered until now, as JSON values: calls in the order of their answers, times by who asked."""
         seen = snapshot.daily.series if snapshot is not None else {}
         return {
-            "answers": [self._told(*call, seen) for call in tuple(self._calls)],
+            "answers": [self._told(*call, seen) for call in _in_order(self._calls)],
             "clock": {who: list(_steps(times)) for who, times in sorted(self._times.items())},
             "stops": next((n for n, why in enumerate(self._stops) if why), None),
             "stop": next((why for why in self._stops if why), ""),
@@ -77,10 +82,26 @@ class Witness:
         try:
             answer = call(*arguments)
         except EngineError as error:
-            self._calls.append((port, method, arguments, error))
+            self._kept().append((port, method, arguments, error))
             raise
-        self._calls.append((port, method, arguments, answer))
+        self._kept().append((port, method, arguments, answer))
         return answer
+
+    def _kept(self) -> list[Any]:
+        answers = _answers.get()
+        return self._calls if answers is None else answers
+
+    def _gathering(self, gather: Gather) -> Gather:
+        """The same gather, whose calls know their names and keep their answers apart."""
+
+        def gathered(calls: Mapping[str, Callable[[], T]]) -> Mapping[str, T | Exception]:
+            apart: dict[str, list[Any]] = {name: [] for name in calls}
+            self._kept().extend(apart.values())
+            return gather(
+                {name: partial(asking, name, partial(_keeping, apart[name], call)) for name, call in calls.items()}
+            )
+
+        return gathered
 
     def _told(
         self, port: str, method: str, arguments: tuple[object, ...], answer: object, seen: Mapping[str, DailySeries]
@@ -136,13 +157,21 @@ class _Watched:
         return partial(self._through, name, found) if self._through is not None and callable(found) else found
 
 
-def _named(gather: Gather) -> Gather:
-    """The same gather, whose calls know their names."""
+def _keeping(answers: list[Any], call: Callable[[], T]) -> T:
+    before = _answers.set(answers)
+    try:
+        return call()
+    finally:
+        _answers.reset(before)
 
-    def gathered(calls: Mapping[str, Callable[[], T]]) -> Mapping[str, T | Exception]:
-        return gather({name: partial(asking, name, call) for name, call in calls.items()})
 
-    return gathered
+def _in_order(calls: Sequence[Answered | list[Any]]) -> Iterator[Answered]:
+    """The answers as they were asked for: those of a gathered call where it was begun."""
+    for call in tuple(calls):
+        if isinstance(call, list):
+            yield from _in_order(call)
+        else:
+            yield call
 
 
 def asking(name: str, call: Callable[[], T]) -> T:
