@@ -23,6 +23,10 @@ PIP := import os, sys; from pip._internal.cli.main import main; code = main(sys.
 # --no-deps: the lock names every package, so there is nothing to resolve. --no-compile: done below, on all cores.
 # -qq: only errors speak.
 INSTALL := $(PYTHON) -c '$(PIP)' install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes
+# The development lock holds gigabytes of research and test tools: uv, which that lock names too, puts them in place six
+# times as fast as pip. uv knows nothing of pip's settings (a mirror, a folder of wheels): where it cannot, pip does it.
+UV_LOCK := $(VENV)/.uv-lock.txt
+UV_INSTALL := $(PYTHON) -m uv pip install -q --python $(PYTHON) --no-deps --require-hashes
 COMPILE := $(PYTHON) -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
@@ -124,7 +128,8 @@ $(RUNTIME): $(RUNTIME_LOCK) | $(INTERPRETER)
 	@touch $@
 
 $(DEVELOPMENT): $(DEVELOPMENT_LOCK) $(RUNTIME_LOCK) | $(INTERPRETER)
-	@echo "setting up $(VENV) with the test and lint tools (once; about a minute)"
-	@$(INSTALL) -r $(DEVELOPMENT_LOCK)
-	@$(COMPILE)
+	@echo "setting up $(VENV) with the test and lint tools (once; about half a minute)"
+	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' $(DEVELOPMENT_LOCK) >$(UV_LOCK)
+	@$(INSTALL) -r $(UV_LOCK)
+	@$(UV_INSTALL) -r $(DEVELOPMENT_LOCK) || $(INSTALL) -r $(DEVELOPMENT_LOCK)
 	@touch $(RUNTIME) $@

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runtime.backtest import read_checkpoint
 from runtime.command import keep_to_ourselves, print_line, say
-from runtime.config import Settings, parse_settings
+from runtime.config import parse_settings
 from runtime.cycle import Strategy, run_cycle
 from runtime.domain.report import digest, to_document
 from runtime.domain.report_text import render_text
@@ -32,6 +32,7 @@ from runtime.history_command import (
     watched,
 )
 from runtime.replay import replay_tape
+from runtime.run_settings import Settings
 from runtime.what_if import what_if
 from runtime.wiring import FIXTURE_FOLDER, retold, strategy_of, tape_lines, tapes_in, wired_fixture
 from runtime.wiring_pages import pages_of

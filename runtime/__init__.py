@@ -15,6 +15,7 @@ The hour
     reporting    the report, made of what the steps left behind
 
 Around the hour
+    run_settings  what a run may be told: one frozen value, complete for its mode
     config       the settings, parsed once; the only reader of the environment
     wiring       mode -> adapters; the only importer of adapters and strategies
     wiring_pages  what a finished run leaves for people: page, figures, picture

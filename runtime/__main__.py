@@ -16,7 +16,7 @@ from secrets import token_hex
 from runtime.backup import Archive, Copied, Target, back_up, move, restore
 from runtime.book_commands import BOOK_COMMANDS, Desk, add_book_parsers
 from runtime.command import Arguments, keep_to_ourselves, say
-from runtime.config import RunMode, Settings, asked_mode, read_settings, read_store_settings
+from runtime.config import asked_mode, read_settings, read_store_settings
 from runtime.domain.control import Mode
 from runtime.domain.ledger import Book
 from runtime.domain.money import parse_decimal, plain
@@ -32,6 +32,7 @@ from runtime.operations import (
     settle_by_hand,
     start_account,
 )
+from runtime.run_settings import RunMode, Settings
 from runtime.wiring import Wired, wired
 from runtime.wiring_stores import archive_file, export_place, place_of, target_of, wired_store
 

@@ -26,7 +26,6 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Protocol
 
-from runtime.config import Settings
 from runtime.cycle import Strategy, run_cycle
 from runtime.domain.control import Control
 from runtime.domain.documents import state_text
@@ -38,6 +37,7 @@ from runtime.domain.state import State
 from runtime.domain.track import Track
 from runtime.errors import BadInput
 from runtime.ports import World
+from runtime.run_settings import Settings
 
 MOMENT_MS = 15 * MINUTE_MS
 """Every simulated hour runs 15 minutes into it, as a paper hour does."""

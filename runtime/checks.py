@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from runtime.checkup import Check, Row, Rows, failed, ok, skipped, warning
-from runtime.config import RunMode, Settings
 from runtime.domain.control import Control, Mode
 from runtime.domain.ladder import Reading
 from runtime.domain.orders import Status
@@ -21,6 +20,7 @@ from runtime.domain.state import State
 from runtime.errors import SHOWN_MAX, EngineError
 from runtime.operations import HEARTBEAT_MINUTES
 from runtime.ports import CycleRecord, Lease, Loaded, World
+from runtime.run_settings import RunMode, Settings
 
 SHOWN = 6
 SIGN_IN, STORE_READ, STORE_WRITE = "google credentials", "state store read", "state store write"

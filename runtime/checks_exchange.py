@@ -11,7 +11,6 @@ from functools import partial
 
 from runtime.checks import STORE_READ, UPSTREAM, Case
 from runtime.checkup import Check, Row, Rows, failed, ok, skipped, warning
-from runtime.config import RunMode
 from runtime.domain.api_key import EXPIRY_DAYS, KeyRights
 from runtime.domain.instruments import Instrument, least_lots
 from runtime.domain.ladder import Reading, climb
@@ -23,6 +22,7 @@ from runtime.errors import EngineError, LocationBlocked
 from runtime.hour import SKEW_MAX_MS
 from runtime.key_check import refused
 from runtime.ports import OrderRequest, PoolSource
+from runtime.run_settings import RunMode
 
 REACH, PLACE, CLOCK, PRICES = "binance", "location", "clock", "market prices"
 KEY, TRADE, WITHDRAW, ADDRESSES, EXPIRY, OTHERS = (

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime.conditions import missed_slots, observe_conditions
-from runtime.config import Settings
 from runtime.domain.alerts import Alert, AlertKind, new_alert, queued
 from runtime.domain.changing import changed
 from runtime.domain.dependencies import BINANCE, OPEN_AFTER, TELEGRAM, after_abort, failed, is_open, worked
@@ -37,6 +36,7 @@ from runtime.errors import (
 from runtime.hour import LEASE_S, Hour
 from runtime.ports import Changes, CycleRecord, Held, Loaded, World
 from runtime.reporting import MISSED_KEPT, outcome_of, report_of, short_report, summary, this_hours
+from runtime.run_settings import Settings
 
 
 def finish(hour: Hour) -> Report:

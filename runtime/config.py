@@ -9,141 +9,19 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from runtime.domain.redaction import redact
-from runtime.domain.settings import Frozen, LadderSettings, StrategySettings
-from runtime.domain.slots import parse_slot
-from runtime.errors import BadInput, SettingsError
+from runtime.domain.settings import StrategySettings
+from runtime.errors import SettingsError
+from runtime.run_settings import PLACEHOLDER, SECRET_FIELDS, RunMode, Settings
 
-OFFICIAL_HOSTS = re.compile(r"https://(api|api-gcp|api[1-4]|data-api)\.binance\.(com|vision)")
-LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):\d+")
-PLACEHOLDER = re.compile(r"(?i)change.?me|your[_-]|x{4,}|<.*>|todo|placeholder|example|\.\.\.")
 OUR_PREFIXES = ("STRATEGY_", "ENGINE_", "BINANCE_", "TG_")
 PARAMETER_PREFIX = "STRATEGY_PARAM_"
-
-
-class RunMode(StrEnum):
-    """A choice of adapters: simulated, real but read-only, real."""
-
-    PAPER = "paper"
-    DRY_RUN = "dry_run"
-    LIVE = "live"
-
-
-class Settings(Frozen):
-    """Everything a cycle may be told. Secrets are `SecretStr`: their repr and dump show asterisks."""
-
-    mode: RunMode = RunMode.PAPER
-    validate_only: bool = False
-    account: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "main"
-    store: Literal["sqlite", "firestore"] = "sqlite"
-    data_dir: str = "var"
-    first_run: Literal["refuse", "fresh", "rebuild"] = "refuse"
-    language: Literal["en", "zh"] = "en"
-    slot: str | None = None
-    profile: Literal["crypto_live_pool_rotation"] = "crypto_live_pool_rotation"
-    artifact_file: str | None = None
-    upstream_collection: str = "strategy"
-    upstream_document: str = "CRYPTO_LIVE_POOL_ROTATION_LIVE_POOL"
-    state_collection: str = "strategy"
-    state_document: str = "MULTI_ASSET_STATE"
-    google_project: str | None = None
-    firestore_database: str = "(default)"
-    firestore_emulator: str | None = None
-    binance_key: SecretStr | None = None
-    binance_secret: SecretStr | None = None
-    allow_withdraw_key: str | None = None
-    binance_api: str = "https://api.binance.com"
-    binance_market: str = "https://api.binance.com"
-    telegram_token: SecretStr | None = None
-    telegram_chat: Annotated[str | None, Field(repr=False)] = None
-    telegram_api: str = "https://api.telegram.org"
-    status_interval_hours: Annotated[int, Field(ge=0, le=720)] = 24
-    market: str = "embedded"
-    pools: str | None = None
-    at: str | None = None
-    ladder: LadderSettings = LadderSettings()
-    strategy: StrategySettings = StrategySettings()
-
-    @field_validator("slot", "at")
-    @classmethod
-    def _one_spelling(cls, hour: str | None) -> str | None:
-        try:
-            return None if hour is None else parse_slot(hour)
-        except BadInput as error:
-            raise ValueError(error.fix) from None
-
-    @model_validator(mode="after")
-    def _real_accounts_are_complete(self) -> Self:
-        problems = [*_host_problems(self), *_simulation_problems(self)]
-        if self.mode is not RunMode.PAPER:
-            problems += _secret_problems(self)
-            if self.store == "firestore" and not self.google_project:
-                problems.append("GOOGLE_CLOUD_PROJECT: not set – name the project that holds Firestore")
-        if problems:
-            raise SettingsError(tuple(problems))
-        return self
-
-    def public(self) -> dict[str, Any]:
-        """JSON values of every setting that is not a secret: what the tape and its digest may hold."""
-        return self.model_dump(mode="json", exclude=set(SECRET_FIELDS))
-
-    def secrets(self) -> tuple[str, ...]:
-        """The secret values, to prove that none of them comes out anywhere."""
-        values = (self.binance_key, self.binance_secret, self.telegram_token)
-        return tuple(value.get_secret_value() for value in values if value is not None)
-
-
-SECRET_FIELDS = frozenset(
-    name for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation)
-) | {"telegram_chat"}
-"""The fields whose values are shown nowhere; a chat's id is no password, but it is nobody else's business."""
-
-
-def _host_problems(settings: Settings) -> list[str]:
-    problems = []
-    hosts = {"BINANCE_API_URL": settings.binance_api, "BINANCE_MARKET_URL": settings.binance_market}
-    for name, url in hosts.items():
-        if not (OFFICIAL_HOSTS.fullmatch(url) or LOOPBACK.fullmatch(url)):
-            problems.append(f"{name}: {url!r} – must be an https host of Binance, or a loopback address for tests")
-    if settings.telegram_api != "https://api.telegram.org" and not LOOPBACK.fullmatch(settings.telegram_api):
-        problems.append(f"TG_API_URL: {settings.telegram_api!r} – must be Telegram's own, or loopback for tests")
-    return problems
-
-
-def _simulation_problems(settings: Settings) -> list[str]:
-    if settings.mode is RunMode.PAPER:
-        now = settings.market == "binance" and settings.at is not None
-        return [f"--at: {settings.at!r} – with --market binance the hour is always now"] if now else []
-    market = None if settings.market == "embedded" else settings.market
-    given = {"--pools": settings.pools, "--at": settings.at, "--market": market}
-    only = "exists only with the simulated exchange (--mode paper)"
-    return [f"{name}: {value!r} – {only}" for name, value in given.items() if value is not None]
-
-
-def _secret_problems(settings: Settings) -> list[str]:
-    needed: dict[str, SecretStr | None] = {
-        "BINANCE_API_KEY": settings.binance_key,
-        "BINANCE_API_SECRET": settings.binance_secret,
-        "TG_TOKEN": settings.telegram_token,
-        "TG_CHAT_ID": SecretStr(settings.telegram_chat) if settings.telegram_chat else None,
-    }
-    problems = []
-    for name, secret in needed.items():
-        value = secret.get_secret_value().strip() if secret else ""
-        if not value:
-            problems.append(f"{name}: not set – {settings.mode} needs it")
-        elif PLACEHOLDER.search(value):
-            problems.append(f"{name}: a placeholder – put the real value in")
-    return problems
-
 
 VARIABLES: Mapping[str, str] = {
     "ENGINE_MODE": "mode",

@@ -17,7 +17,6 @@ from typing import cast
 
 from runtime.cash_moves import move_cash
 from runtime.closing import abort, finish, flush_only, lease_held
-from runtime.config import Settings
 from runtime.domain.changing import changed
 from runtime.domain.control import Control
 from runtime.domain.decision import Decision, ExecutionPool
@@ -46,6 +45,7 @@ from runtime.ports import DailyCache, Held, Loaded, World
 from runtime.rebuild import first_state
 from runtime.reconcile import link_performance, reconcile
 from runtime.recovery import recover
+from runtime.run_settings import Settings
 from runtime.snapshot import refresh_prices, take_snapshot
 
 Strategy = Callable[[Snapshot, State, ExecutionPool, StrategySettings], Decision]

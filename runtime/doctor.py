@@ -25,12 +25,13 @@ from rich.text import Text
 from runtime import checks, checks_exchange
 from runtime.checkup import Check, Row, Verdict, failed, hold, skipped
 from runtime.command import Arguments, print_line
-from runtime.config import Settings, read_settings
+from runtime.config import read_settings
 from runtime.domain.messages import clean
 from runtime.domain.redaction import redact
 from runtime.domain.report import CycleStatus
 from runtime.errors import EngineError, Misconfigured, SettingsError
 from runtime.ports import World
+from runtime.run_settings import Settings
 
 SECONDS = 6.5
 LEAST_SECONDS = 2.0

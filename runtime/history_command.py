@@ -26,7 +26,6 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from runtime.backtest import Progress
-from runtime.config import Settings
 from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.history import History
 from runtime.domain.history_plan import Deposits, HistoryPlan
@@ -34,6 +33,7 @@ from runtime.domain.money import parse_decimal
 from runtime.domain.slots import parse_slot, slot_at, slot_start_ms
 from runtime.domain.track import Track
 from runtime.errors import BadInput
+from runtime.run_settings import Settings
 
 KEEP_EVERY_S = 20.0
 SIZE = "STRATEGY_ARTIFACT_EXPECTED_SIZE"

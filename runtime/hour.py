@@ -12,7 +12,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from runtime.config import Settings
 from runtime.domain.alerts import Alert, AlertKind, Incident, new_alert, observe, queued, recovered
 from runtime.domain.changing import changed
 from runtime.domain.control import Control, Mode
@@ -29,6 +28,7 @@ from runtime.domain.valuation import Wallet, applied, wallet_of
 from runtime.domain.values import Value
 from runtime.errors import EngineError, LeaseLost, Stopped
 from runtime.ports import Changes, CycleRecord, DailyCache, Held, World
+from runtime.run_settings import Settings
 
 CYCLE_BUDGET_MS = 240_000
 LEASE_S = 420

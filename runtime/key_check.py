@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import cast
 
-from runtime.config import Settings
 from runtime.domain.alerts import AlertKind
 from runtime.domain.api_key import UNRESTRICTED, KeyRecord, KeyRights, expiry_level, noted
 from runtime.domain.slots import minute_text, slot_date
@@ -21,6 +20,7 @@ from runtime.domain.state import State
 from runtime.errors import WithdrawKey
 from runtime.hour import Hour
 from runtime.ports import World
+from runtime.run_settings import Settings
 
 KEY = "key"
 

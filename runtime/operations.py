@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
-from runtime.config import Settings
 from runtime.domain.booking import book_earn
 from runtime.domain.control import Control, Mode
 from runtime.domain.ledger import Book, Entry, priced, transfer
@@ -24,6 +23,7 @@ from runtime.errors import Abort, BadInput, StateUnreadable
 from runtime.hour import LEASE_S
 from runtime.ports import Changes, Loaded, World
 from runtime.rebuild import first_state
+from runtime.run_settings import Settings
 
 HEARTBEAT_MINUTES = 75
 """How long ago the last hour may have ended: one that is a little late is not missing."""

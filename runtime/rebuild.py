@@ -14,7 +14,6 @@ from decimal import Decimal
 from functools import partial
 from typing import cast
 
-from runtime.config import Settings
 from runtime.domain.candles import closed_high, closed_series
 from runtime.domain.evidence import Flow, order_flows
 from runtime.domain.instruments import Instrument
@@ -31,6 +30,7 @@ from runtime.errors import Abort, EngineError, LostState, NewAccount
 from runtime.first_reads import needed, sync
 from runtime.hour import heed
 from runtime.ports import World
+from runtime.run_settings import Settings
 
 BINANCE_OPENED_MS = 1_483_228_800_000  # 2017-01-01: older timestamps are refused
 SETTLING_S = 75.0

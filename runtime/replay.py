@@ -18,7 +18,6 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from runtime.config import RunMode, Settings
 from runtime.cycle import Strategy, run_cycle
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.documents import decode, encode
@@ -34,6 +33,7 @@ from runtime.domain.tape import canonical, read_chain
 from runtime.domain.valuation import Wallet
 from runtime.errors import BadInput, EngineError
 from runtime.ports import World
+from runtime.run_settings import RunMode, Settings
 
 T = TypeVar("T")
 DECIDED, CALLS, JOURNAL = "decision", "calls", "journal"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from runtime.conditions import missed_slots
-from runtime.config import Settings
 from runtime.domain.decision import Gate
 from runtime.domain.ladder import Resolution
 from runtime.domain.ledger import Balances, Book
@@ -18,6 +17,7 @@ from runtime.domain.report import CycleStatus, Equity, Holding, PoolReport, Repo
 from runtime.domain.slots import slot_date
 from runtime.domain.valuation import MANAGED_APART, values_of
 from runtime.hour import Hour
+from runtime.run_settings import Settings
 
 MISSED_KEPT = 168
 """Missed hours that reports and state name: a week of them."""

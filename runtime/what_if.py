@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from runtime.config import PARAMETER_PREFIX, VARIABLES, Settings, parse_settings
+from runtime.config import PARAMETER_PREFIX, VARIABLES, parse_settings
 from runtime.cycle import Strategy
 from runtime.domain.decision import Decision, PlannedOrder
 from runtime.domain.market import Snapshot
@@ -22,6 +22,7 @@ from runtime.domain.tape import read_chain
 from runtime.domain.valuation import Wallet
 from runtime.errors import BadInput
 from runtime.replay import DECIDED, Taped
+from runtime.run_settings import Settings
 
 GROUPS = ("strategy", "ladder")
 

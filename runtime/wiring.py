@@ -23,7 +23,6 @@ from runtime.adapters.dry_run import ProbedStore, ReadOnlyExchange, ReadOnlyStor
 from runtime.adapters.files import TAPE_SUFFIX, FilePoolSource, FolderReportSink, read_tape
 from runtime.adapters.witness import Teller, Witness
 from runtime.backup import Archive
-from runtime.config import RunMode, Settings
 from runtime.domain.api_key import digest
 from runtime.domain.market import DailySeries, Facts, Snapshot
 from runtime.domain.money import CASH, CORE
@@ -35,6 +34,7 @@ from runtime.domain.slots import MINUTE_MS, parse_slot, slot_date, slot_start_ms
 from runtime.domain.texts import Language
 from runtime.errors import BadInput, SettingsError, Unavailable
 from runtime.ports import Clock, Identity, MarketData, PoolSource, World
+from runtime.run_settings import RunMode, Settings
 from runtime.wiring_stores import firestore_store, live_home, market_label, paper_home, sqlite_store
 from strategies import REGISTRY, Strategy
 from strategies.indicators import ahr999, facts_of

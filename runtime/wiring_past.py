@@ -28,7 +28,6 @@ from runtime.adapters.simulated.past_exchange import PastExchange
 from runtime.adapters.simulated.past_pools import PastPools, read_pools
 from runtime.adapters.simulated.persistence import from_document, to_document
 from runtime.backtest import Checkpoint, Progress, run_history
-from runtime.config import Settings
 from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.control import Control
 from runtime.domain.documents import decode, encode
@@ -41,6 +40,7 @@ from runtime.domain.track import Track
 from runtime.download import Download, Step
 from runtime.errors import BadInput
 from runtime.ports import DailyCache, World
+from runtime.run_settings import Settings
 from runtime.wiring import explain
 from strategies import REGISTRY
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from runtime.adapters.clock import SystemClock
 from runtime.backup import Archive, File
-from runtime.config import Settings
 from runtime.errors import BadInput
 from runtime.ports import Clock, Identity, PoolSource
+from runtime.run_settings import Settings
 
 BUILT_IN_MARKETS = frozenset({"embedded", "binance"})
 CHECK_ATTEMPT_S, CHECK_READ_S = 4.0, 3.0

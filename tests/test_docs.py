@@ -18,10 +18,11 @@ import pytest
 
 from runtime.__main__ import COMMANDS
 from runtime.command import arguments
-from runtime.config import PARAMETER_PREFIX, VARIABLES, Settings
+from runtime.config import PARAMETER_PREFIX, VARIABLES
 from runtime.domain.alerts import AlertKind
 from runtime.domain.settings import LadderSettings, StrategySettings
 from runtime.reporting import EXIT_CODES
+from runtime.run_settings import Settings
 from tests.support.mutants import Mutation, Row, mutations, promises
 from tests.support.sources import ROOT
 

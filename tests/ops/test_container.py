@@ -24,7 +24,8 @@ from runtime.adapters.simulated.books import Books
 from runtime.adapters.simulated.conditions import PAPER
 from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.server import SimulatedServer
-from runtime.config import SECRET_FIELDS, VARIABLES
+from runtime.config import VARIABLES
+from runtime.run_settings import SECRET_FIELDS
 from tests.support.container import DOCKERFILE, FOLDER, Container, copies, laid_out, named, steps
 from tests.support.emulator import firestore_emulator  # noqa: F401 - a fixture, asked for by name
 from tests.support.http_stub import Answer, Seen

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.config import PARAMETER_PREFIX, VARIABLES, RunMode, Settings, parse_settings
+from runtime.config import PARAMETER_PREFIX, VARIABLES, parse_settings
 from runtime.domain.settings import StrategySettings
 from runtime.errors import SettingsError
+from runtime.run_settings import RunMode, Settings
 from tests.support.sources import ROOT
 
 PARAMETERS = [PARAMETER_PREFIX + field.upper() for field in StrategySettings.model_fields]

@@ -21,13 +21,13 @@ from runtime.adapters.memory import MemoryStore
 from runtime.adapters.simulated.books import Books
 from runtime.adapters.simulated.conditions import FIXTURE
 from runtime.adapters.simulated.exchange import SimulatedExchange
-from runtime.config import Settings
 from runtime.cycle import run_cycle
 from runtime.domain.alerts import AlertKind
 from runtime.domain.market import Facts
 from runtime.domain.report import CycleStatus, Report
 from runtime.domain.slots import HOUR_MS, date_at
 from runtime.ports import Store
+from runtime.run_settings import Settings
 from tests.scenarios.processes.nursery import Ended, Nursery
 from tests.scenarios.processes.stage import staged
 from tests.support import hours

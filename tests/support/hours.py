@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, cast
 
 from runtime.adapters.concurrency import serial_gather
-from runtime.config import RunMode, Settings
 from runtime.domain.alerts import Alert
 from runtime.domain.market import Facts
 from runtime.domain.pool import Rung
 from runtime.domain.settings import StrategySettings
 from runtime.errors import StoreUnavailable, Unavailable
 from runtime.ports import Clock, Exchange, MarketData, PoolSource, Receipt, ReportSink, Store, World
+from runtime.run_settings import RunMode, Settings
 from runtime.wiring import explain
 from tests.support.restless import UNLIMITED
 

@@ -15,7 +15,7 @@ from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.memory import MemoryStore
 from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, FolderPoolSource
-from runtime.config import Settings, parse_settings
+from runtime.config import parse_settings
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.market import Snapshot
 from runtime.domain.report_text import render_text
@@ -24,6 +24,7 @@ from runtime.domain.state import State
 from runtime.domain.texts import Language
 from runtime.operations import start_account
 from runtime.ports import Changes, Exchange, MarketData, World
+from runtime.run_settings import Settings
 from runtime.wiring import explain
 from tests.support.worlds import KEY, SECRET, Scene
 

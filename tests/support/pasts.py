@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import date
 
 from runtime.adapters.simulated.past_pools import fixed_pool
-from runtime.config import Settings, parse_settings
+from runtime.config import parse_settings
 from runtime.domain.candle_columns import CandleColumns, CandleQuery, CandleSet, daily_from_hourly, exact_column
 from runtime.domain.history import History
 from runtime.domain.slots import HOUR_MS, date_at, day_start_ms
+from runtime.run_settings import Settings
 
 BEGIN = date(2022, 1, 1)
 BEGIN_MS = day_start_ms(BEGIN)

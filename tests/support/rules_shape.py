@@ -115,7 +115,7 @@ def non_goals_are_absent(source: Source) -> Iterator[Finding]:
 
 def nothing_bypasses_the_state_load(source: Source) -> Iterator[Finding]:
     """No argument or setting runs an hour whose state could not be read."""
-    if not source.within("main.py", "run_cycle_replay.py", "runtime/config.py"):
+    if not source.within("main.py", "run_cycle_replay.py", "runtime/config.py", "runtime/run_settings.py"):
         return
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and BYPASSES.fullmatch(node.value):

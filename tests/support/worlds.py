@@ -28,7 +28,7 @@ from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, FolderPoolSource
 from runtime.adapters.simulated.server import SimulatedServer
 from runtime.adapters.witness import Witness
-from runtime.config import Settings, parse_settings
+from runtime.config import parse_settings
 from runtime.cycle import run_cycle
 from runtime.domain.alerts import Alert
 from runtime.domain.api_key import digest
@@ -43,6 +43,7 @@ from runtime.domain.state import State
 from runtime.domain.texts import Language
 from runtime.errors import Unavailable
 from runtime.ports import Exchange, Gather, MarketData, PoolSource, Receipt, Store, World
+from runtime.run_settings import Settings
 from runtime.wiring import explain
 from strategies import REGISTRY, Strategy
 

@@ -17,11 +17,11 @@ from runtime.adapters.simulated.books import Books
 from runtime.adapters.simulated.conditions import PAPER, Conditions
 from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, FolderPoolSource
-from runtime.config import Settings
 from runtime.cycle import run_cycle
 from runtime.domain.report import Report
 from runtime.domain.slots import HOUR_MS, MINUTE_MS
 from runtime.ports import Store, World
+from runtime.run_settings import Settings
 from runtime.wiring import explain
 from strategies import REGISTRY
 from tests.scenarios.matrix.ports import Kill, Killed, Messenger, Trouble, Wire, watched

@@ -20,13 +20,13 @@ from functools import cache
 
 from runtime.adapters.memory import MemoryStore
 from runtime.adapters.simulated.books import Books
-from runtime.config import Settings
 from runtime.domain.ledger import Entry
 from runtime.domain.orders import Intent
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import DAY_MS, MINUTE_MS, date_at, parse_slot, slot_start_ms
 from runtime.domain.state import State
 from runtime.ports import Changes, CycleRecord, DailyCache, Store
+from runtime.run_settings import Settings
 from tests.scenarios.matrix.rig import CLOCK, MINUTE, Rig
 
 CAPITAL = Decimal(10_000)
