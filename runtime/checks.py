@@ -25,7 +25,7 @@ from runtime.run_settings import RunMode, Settings
 SHOWN = 6
 SIGN_IN, STORE_READ, STORE_WRITE = "google credentials", "state store read", "state store write"
 SLOT, CONTROL, HEARTBEAT, MISSED = "slot and lease", "control", "heartbeat", "missed hours"
-UPSTREAM = "upstream document"
+UPSTREAM, SECRETS = "upstream document", "secrets"
 TOKEN, CHAT = "telegram token", "telegram chat"
 NO_STATE = "no state document yet"
 
@@ -56,6 +56,19 @@ def settings_row(settings: Settings) -> Row:
     elsewhere = f", exchange at {' and '.join(sorted(hosts))}" if hosts and settings.mode is not RunMode.PAPER else ""
     seen = f"mode {settings.mode}, account {settings.account}, store {settings.store}{elsewhere}"
     return ok("settings", seen)
+
+
+def secrets_row(settings: Settings) -> Row:
+    """Where the secrets of this run live: GitHub hands them over, and its job alone knows from where."""
+    home, _, where = (settings.secrets_home or "").partition(":")
+    if not home:
+        return ok(SECRETS, "from this process's own environment")
+    if home == "environment":
+        return ok(SECRETS, f"of GitHub's environment {where}; what it lacks comes from the repository")
+    if where == "private":
+        return ok(SECRETS, "of the private repository")
+    fix = "make the repository private, or keep them in a protected environment; docs/accounts.md"
+    return warning(SECRETS, "of the public repository: every workflow in it can read them", fix)
 
 
 def sign_in(case: Case) -> Check | Row:

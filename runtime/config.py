@@ -30,6 +30,7 @@ VARIABLES: Mapping[str, str] = {
     "ENGINE_DATA_DIR": "data_dir",
     "ENGINE_FIRST_RUN": "first_run",
     "ENGINE_ALLOW_WITHDRAW_KEY": "allow_withdraw_key",
+    "ENGINE_SECRETS_HOME": "secrets_home",
     "ENGINE_SLOT": "slot",
     "ENGINE_STATE_COLLECTION": "state_collection",
     "ENGINE_STATE_DOCUMENT": "state_document",

@@ -82,6 +82,7 @@ def examinations(case: checks.Case) -> list[Check | Row]:
     """Every check, in the order of the table."""
     return [
         checks.settings_row(case.settings),
+        checks.secrets_row(case.settings),
         checks.sign_in(case),
         *checks.store(case),
         checks.upstream(case),
@@ -97,6 +98,7 @@ def examinations(case: checks.Case) -> list[Check | Row]:
 
 NAMES = (
     "settings",
+    checks.SECRETS,
     checks.SIGN_IN,
     checks.STORE_READ,
     checks.SLOT,

@@ -52,6 +52,7 @@ class Settings(Frozen):
     binance_key: SecretStr | None = None
     binance_secret: SecretStr | None = None
     allow_withdraw_key: str | None = None
+    secrets_home: Annotated[str | None, Field(pattern=r"^(environment:.{1,255}|repository:(private|public))$")] = None
     binance_api: str = "https://api.binance.com"
     binance_market: str = "https://api.binance.com"
     telegram_token: SecretStr | None = None

@@ -23,6 +23,7 @@ import pytest
 
 from runtime.__main__ import _parser
 from runtime.command import arguments
+from runtime.doctor import NAMES
 from tests.support.engine import live
 from tests.support.planted import BOT_TOKEN, CHAT
 from tests.support.sources import ROOT
@@ -90,6 +91,14 @@ def test_every_script_is_there_and_knows_its_options(line: str) -> None:
         return
     for option in words:
         assert option in script.read_text(), f"{name} does not know {option}"
+
+
+def test_the_rows_that_the_page_names_are_rows_of_the_doctor() -> None:
+    steps = SETUP.read_text(encoding="utf-8").split("\n## ")
+    said = "\n".join(step for step in steps if step.startswith(("5. ", "9. ")))
+    shown = set(re.findall(r"(?<!\*)\*([a-z][a-z ]+)\*(?!\*)", said)) - {"validate only", "deep", "reserved"}
+    assert {"secrets", "key may trade", "slot and lease", "upstream document"} <= shown
+    assert shown <= set(NAMES)
 
 
 def gcloud_tree() -> dict[str, Any]:

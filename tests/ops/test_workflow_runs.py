@@ -215,11 +215,55 @@ def test_a_public_repository_shows_no_figures_unless_told_to(runner: Runner, all
     assert outcomes(runner, "Keep report and tape") == ["success" if shown else "skipped"]
 
 
-def test_what_a_check_found_is_in_the_summary_as_text(runner: Runner) -> None:
-    with_stub(runner, 0, "print('</pre><b> & x')\n")
-    runner.contexts |= {"inputs.validate_only": True}
-    assert runner.job(load("main.yml"), "hour")
-    assert "&lt;/pre>&lt;b> &amp; x" in summary(runner)
+def test_what_a_check_found_is_in_the_summary_once(runner: Runner) -> None:
+    """The real doctor, who looks at a paper account and tells where the secrets live."""
+    with_engine(runner)
+    runner.contexts |= {"inputs.mode": "paper", "inputs.validate_only": True}
+    assert runner.job(load("main.yml"), "hour"), runner.printed
+    assert summary(runner).count("of the private repository") == 1
+    assert summary(runner).count("state store write") == 1
+
+
+@pytest.mark.parametrize(
+    ("contexts", "home"),
+    [
+        ({}, "repository:private"),
+        ({"github.event.repository.private": False}, "repository:public"),
+        ({"vars.ENGINE_ENVIRONMENT": "engine"}, "environment:engine"),
+        ({"vars.ENGINE_ACCOUNTS": '["main"]', "vars.ENGINE_ACCOUNT": "main"}, "environment:main"),
+        ({"inputs.accounts": '["main"]', "vars.ENGINE_ACCOUNT": "main"}, "environment:main"),
+    ],
+)
+def test_the_engine_is_told_where_its_secrets_live(runner: Runner, contexts: dict[str, Value], home: str) -> None:
+    with_stub(runner, 0)
+    runner.contexts |= contexts
+    assert runner.job(load("main.yml"), "hour"), runner.printed
+    assert environment(runner)["ENGINE_SECRETS_HOME"] == home
+
+
+@pytest.mark.parametrize(
+    ("validate_only", "deep", "told"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_orders_are_tested_where_it_is_asked_for(runner: Runner, validate_only: bool, deep: bool, told: bool) -> None:
+    with_stub(runner, 0)
+    runner.contexts |= {"inputs.validate_only": validate_only, "inputs.deep": deep}
+    assert runner.job(load("main.yml"), "hour"), runner.printed
+    assert ("--deep" in json.loads(runner.printed["Run the engine"].splitlines()[0])) is told
+
+
+@pytest.mark.parametrize(("broken", "outcome"), [("", "success"), ("lint", "failure"), ("test", "failure")])
+def test_the_checks_run_the_linters_and_the_tests_and_hide_neither(runner: Runner, broken: str, outcome: str) -> None:
+    """The step of ci.yml itself, with the commands behind the two make targets left out."""
+    (runner.work / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", runner.work / ".ci")
+    called = runner.temporary.parent / "made"
+    for tool in ("make", "shellcheck", "jq", "chromium", "promtool"):
+        stub = runner.temporary.parent / "tools" / tool
+        stub.write_text(f'#!/usr/bin/env bash\necho "$1" >>{called}\n[[ "$1" != "{broken or "none"}" ]]\n')
+        stub.chmod(0o755)
+    assert runner.job(load("ci.yml"), "check") is not bool(broken), runner.printed
+    assert outcomes(runner, "Run the checks") == [outcome]
+    assert called.read_text().split() == ["lint", "test"]
 
 
 @pytest.mark.parametrize(("status", "code"), [("stopped", 3), ("cut_short", 4)])

@@ -46,7 +46,7 @@ def test_the_hour_starts_by_dispatch_only() -> None:
 
 def test_the_hour_asks_for_these_inputs_and_trades_only_when_told_to() -> None:
     inputs = load("main.yml")["on"]["workflow_dispatch"]["inputs"]
-    assert set(inputs) == {"mode", "validate_only", "slot", "first_run", "accounts"}
+    assert set(inputs) == {"mode", "validate_only", "deep", "slot", "first_run", "accounts"}
     assert (inputs["mode"]["default"], inputs["first_run"]["default"]) == ("dry_run", "refuse")
     assert inputs["validate_only"] == inputs["validate_only"] | {"type": "boolean", "default": False}
 
@@ -170,6 +170,7 @@ def test_every_setting_of_the_engine_reaches_it() -> None:
             "ENGINE_STORE": "firestore",
             "ENGINE_DATA_DIR": "${{ runner.temp }}/var",
             "ENGINE_ACCOUNT": "${{ matrix.account }}",
+            "ENGINE_SECRETS_HOME": given.get("ENGINE_SECRETS_HOME"),  # worked out in test_workflow_runs
         }
         assert given[name] in {fixed.get(name), f"${{{{ vars.{name} }}}}", f"${{{{ secrets.{name} }}}}"}
 

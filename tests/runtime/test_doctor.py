@@ -18,7 +18,9 @@ from google.auth import exceptions as auth
 from runtime.adapters.simulated.books import Draft
 from runtime.adapters.simulated.conditions import KEY_ENDPOINT, Fault, KeyTerms
 from runtime.adapters.simulated.persistence import to_document
+from runtime.checks import secrets_row
 from runtime.checkup import Verdict
+from runtime.config import parse_settings
 from runtime.doctor import NAMES
 from runtime.domain.alerts import AlertKind, new_alert
 from runtime.domain.control import Control, Mode
@@ -232,6 +234,21 @@ def test_the_pool_is_shown_beside_what_is_expected_of_it(ward: Clinic) -> None:
     seen = ward.examine().rows["upstream document"]["seen"]
     for words in ("mode core_major (expected core_major_2 or defi)", "size 5 (expected 7)", "(at most 3 days)"):
         assert words in seen
+
+
+@pytest.mark.parametrize(
+    ("home", "verdict", "words"),
+    [
+        ("", Verdict.OK, "own environment"),
+        ("environment:main", Verdict.OK, "environment main; what it lacks comes from the repository"),
+        ("repository:private", Verdict.OK, "of the private repository"),
+        ("repository:public", Verdict.WARNING, "every workflow in it can read them"),
+    ],
+)
+def test_where_the_secrets_live_is_told(home: str, verdict: Verdict, words: str) -> None:
+    row = secrets_row(parse_settings({"ENGINE_SECRETS_HOME": home}))
+    assert row.verdict is verdict
+    assert words in row.seen
 
 
 @pytest.mark.parametrize("columns", ["90", "150"])
