@@ -35,10 +35,14 @@ Around the hour
     replay       run a taped hour again, and show what differs
     operations   what an operator does between hours: init, adopt, control, orders
     backup       an account's documents into a file, back, and from one store to the other
+    answers      what may be asked of an account between hours: why
+    operator_commands  the commands that ask them
+    operator_tables  how they are shown in a terminal
     books        the ledger read as a whole, and written out: exports
     results      profit and performance, from the hours and the ledger
     book_commands  export, ledger, pnl, performance: what an operator asks of them
     book_tables  how they are shown in a terminal
+    tables       tables of text, safe for a terminal
     rebuild      the first state of an account, and a lost one made anew
     __main__     python -m runtime: the operator's command line
 

@@ -22,6 +22,7 @@ from runtime.domain.ledger import Book
 from runtime.domain.money import parse_decimal, plain
 from runtime.domain.slots import MINUTE_MS
 from runtime.domain.state import State, refuse_unusable
+from runtime.domain.texts import Language
 from runtime.errors import BadInput, EngineError, SettingsError
 from runtime.operations import (
     HEARTBEAT_MINUTES,
@@ -32,9 +33,10 @@ from runtime.operations import (
     settle_by_hand,
     start_account,
 )
+from runtime.operator_commands import ANSWER_COMMANDS, add_answer_parsers
 from runtime.run_settings import RunMode, Settings
 from runtime.wiring import Wired, wired
-from runtime.wiring_stores import archive_file, export_place, place_of, target_of, wired_store
+from runtime.wiring_stores import archive_file, export_place, kept_reports, place_of, target_of, wired_store
 
 Answer = Mapping[str, object]
 SECRET_MIN = 8
@@ -192,7 +194,7 @@ COMMANDS: Mapping[str, Command | StoreCommand | BookCommand | WholeCommand] = {
     "restore": StoreCommand(_restored),
     "move": StoreCommand(_moved),
     "doctor": WholeCommand(_examined),
-    **{name: BookCommand(run) for name, run in BOOK_COMMANDS.items()},
+    **{name: BookCommand(run) for name, run in {**BOOK_COMMANDS, **ANSWER_COMMANDS}.items()},
 }
 
 
@@ -225,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     heartbeat.add_argument("--max-age-minutes", type=int, default=HEARTBEAT_MINUTES)
     _add_copying(commands)
     add_book_parsers(commands)
+    add_answer_parsers(commands)
     return parser
 
 
@@ -262,9 +265,11 @@ def _answered(given: argparse.Namespace, command: Command | StoreCommand | BookC
 def _from_the_books(command: BookCommand, given: argparse.Namespace) -> Answer:
     mode = asked_mode(given.mode)
     settings = read_store_settings(mode, given.market)
-    folder = Path(settings.data_dir) / "exports"
-    with wired_store(settings, paper=mode is RunMode.PAPER) as store:
-        return command.run(Desk(store, settings.account, folder, export_place, say, sys.stdout.isatty()), given)
+    folder, paper = Path(settings.data_dir) / "exports", mode is RunMode.PAPER
+    kept, language = kept_reports(settings, paper=paper), Language(settings.language)
+    with wired_store(settings, paper=paper) as store:
+        desk = Desk(store, settings.account, folder, export_place, say, sys.stdout.isatty(), kept, language)
+        return command.run(desk, given)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from runtime.answers import Kept, nothing_kept
 from runtime.books import costs_given, export, listed, opened_state
 from runtime.domain.documents import encode
 from runtime.domain.exporting import CSV, FORMATS, ROWS_MAX, TABLES, Request
@@ -23,6 +24,7 @@ from runtime.domain.lots import Method
 from runtime.domain.money import parse_decimal, plain
 from runtime.domain.results import Quality
 from runtime.domain.slots import date_at
+from runtime.domain.texts import Language
 from runtime.errors import BadInput
 from runtime.ports import Store
 from runtime.results import PERIODS, Period, performance, profits
@@ -35,7 +37,10 @@ SINCE = "since"
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What these commands work with: the account's store and name, where exports go, and how things are said."""
+    """What these commands work with: the account's store and name, where exports go, and how things are said.
+
+    `kept` finds the reports that this machine keeps.
+    """
 
     store: Store
     account: str
@@ -43,6 +48,8 @@ class Desk:
     place: Callable[[Path | None], AbstractContextManager[Callable[[str], object]]]
     say: Callable[[str], None]
     colour: bool = False
+    kept: Kept = nothing_kept
+    language: Language = Language.EN
 
 
 def add_book_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

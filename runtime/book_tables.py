@@ -6,14 +6,8 @@ is shown as plain text: neither markup nor control characters of theirs reach th
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from runtime.domain.book_rows import moment
 from runtime.domain.csv_text import one_line
@@ -21,17 +15,16 @@ from runtime.domain.layout import NONE, money, number
 from runtime.domain.ledger import OWNED, Balances, Book, Entry
 from runtime.domain.results import Quality, Result
 from runtime.results import Performance, Period
-
-WIDTH = 118
+from runtime.tables import printed, row, table
 
 
 def ledger_text(entries: Sequence[Entry], balances: Balances, *, colour: bool = False) -> str:
     """Entries in order of booking, and what the state holds now."""
-    listed = _table("Ledger", ("time (UTC)", "kind", ">came and went", ">fees", "reference"))
+    listed = table("Ledger", ("time (UTC)", "kind", ">came and went", ">fees", "reference"))
     for entry in entries:
         moved, fees = _sums(entry, OWNED), _sums(entry, {Book.FEES})
         gross = {a: moved.get(a, Decimal(0)) + fees.get(a, Decimal(0)) for a in {**moved, **fees}}
-        _row(
+        row(
             listed,
             moment(entry.time_ms)[:16],
             entry.kind,
@@ -39,22 +32,22 @@ def ledger_text(entries: Sequence[Entry], balances: Balances, *, colour: bool = 
             _amounts(fees),
             entry.reference or entry.id,
         )
-    held = _table("Held now", ("asset", *(f">{book.value}" for book in Book if book in OWNED)))
+    held = table("Held now", ("asset", *(f">{book.value}" for book in Book if book in OWNED)))
     assets = {asset for book in OWNED for asset in balances.assets(book)}
     for asset in sorted(assets):
         amounts = (balances.of(book, asset) for book in Book if book in OWNED)
-        _row(held, asset, *(number(amount) if amount else NONE for amount in amounts))
-    return _printed([listed, held], colour=colour)
+        row(held, asset, *(number(amount) if amount else NONE for amount in amounts))
+    return printed([listed, held], colour=colour)
 
 
 def profit_text(periods: Sequence[Period], *, colour: bool = False) -> str:
     """One line a period."""
     heads = ("from", ">days", ">equity", ">in - out", ">profit", ">return", ">BTC", ">income", ">fees", ">realised")
-    table = _table("Profit (USDT)", ("period", *heads))
+    listed = table("Profit (USDT)", ("period", *heads))
     for period in periods:
         done, earned = period.result, period.earned
-        _row(
-            table,
+        row(
+            listed,
             period.name,
             done.start.slot,
             f"{done.days:.1f}",
@@ -67,21 +60,21 @@ def profit_text(periods: Sequence[Period], *, colour: bool = False) -> str:
             money(earned.fees),
             money(earned.realised),
         )
-    return _printed([table], colour=colour) + _remarks(periods)
+    return printed([listed], colour=colour) + _remarks(periods)
 
 
 def performance_text(found: Performance, *, colour: bool = False) -> str:
     """The account beside bitcoin."""
     done = found.period.result
     title = f"Performance, {done.start.slot} to {done.end.slot} ({done.days:.1f} days)"
-    table = _table(title, ("", ">account", ">holding BTC"))
+    ratios = table(title, ("", ">account", ">holding BTC"))
     for name, pick in _QUALITY.items():
-        _row(table, name, pick(found.account), pick(found.bitcoin))
-    _row(table, "money-weighted return a year", percent(done.money_weighted_year), NONE)
-    sums = _table("", ("", ">USDT"))
+        row(ratios, name, pick(found.account), pick(found.bitcoin))
+    row(ratios, "money-weighted return a year", percent(done.money_weighted_year), NONE)
+    sums = table("", ("", ">USDT"))
     for name, amount in _sums_of(done, found.period):
-        _row(sums, name, money(amount))
-    return _printed([table, sums], colour=colour) + _remarks([found.period])
+        row(sums, name, money(amount))
+    return printed([ratios, sums], colour=colour) + _remarks([found.period])
 
 
 _QUALITY: Mapping[str, Callable[[Quality | None], str]] = {
@@ -153,27 +146,3 @@ def _inside(entry: Entry) -> list[str]:
     gave = {posting.asset: posting.book.value for posting in entry.postings if posting.amount < 0}
     moves = (posting for posting in entry.postings if posting.amount > 0)
     return [f"{number(m.amount)} {m.asset} {gave[m.asset]} > {m.book.value}" for m in moves] or [NONE]
-
-
-def _table(title: str, heads: Sequence[str]) -> Table:
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
-    for head in heads:
-        table.add_column(head.removeprefix(">"), justify="right" if head.startswith(">") else "left", overflow="fold")
-    return table
-
-
-def _row(table: Table, *cells: str | list[str]) -> None:
-    """A row; a list is a cell of several lines."""
-    lines = ([cell] if isinstance(cell, str) else cell for cell in cells)
-    table.add_row(*(Text("\n".join(map(one_line, cell))) for cell in lines))
-
-
-def _printed(tables: Iterable[Table], *, colour: bool) -> str:
-    out = io.StringIO()
-    console = Console(file=out, width=WIDTH, force_terminal=colour, no_color=not colour, highlight=False)
-    for table in tables:
-        if table.title:
-            console.print(Text(str(table.title), style="bold"))
-        table.title = None
-        console.print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines()) + "\n"

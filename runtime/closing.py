@@ -7,7 +7,9 @@ not write tells directly, on every channel it has, and through its exit line.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from runtime.conditions import missed_slots, observe_conditions
 from runtime.domain.alerts import Alert, AlertKind, new_alert, queued
@@ -18,6 +20,7 @@ from runtime.domain.ladder import status_after
 from runtime.domain.report import CycleStatus, Report, to_document
 from runtime.domain.slots import minute_text
 from runtime.domain.state import State, encode_state
+from runtime.domain.why import card_of, packed
 from runtime.errors import (
     ClockSkewed,
     EngineError,
@@ -44,9 +47,10 @@ def finish(hour: Hour) -> Report:
     observe_conditions(hour)
     report = report_of(hour, outcome_of(hour))
     hour.state = _after(hour)
-    report, digest = _keep(hour, report)
-    figures = summary(report) if hour.world.told else {}
-    record = CycleRecord(hour.slot, report.exit_code, hour.now_ms(), digest, hour.tape.head, figures)
+    report, document = _keep(hour, report)
+    figures, card = (summary(report), packed(card_of(document))) if document else ({}, "")
+    digest = document.get("sha256", "")
+    record = CycleRecord(hour.slot, report.exit_code, hour.now_ms(), digest, hour.tape.head, figures, card)
     try:
         hour.commit(this_hours(hour), cycle=record)
     except StoreError as error:
@@ -75,12 +79,12 @@ def _after(hour: Hour) -> State:
     )
 
 
-def _keep(hour: Hour, report: Report) -> tuple[Report, str]:
-    """Write report and tape; an hour is not lost because a disk is full. The digest is of the report as it is kept,
-    which cannot know that keeping it failed.
+def _keep(hour: Hour, report: Report) -> tuple[Report, Mapping[str, Any]]:
+    """Write report and tape; an hour is not lost because a disk is full. The document is the report as it is kept,
+    which cannot know that keeping it failed; empty where nobody keeps any.
     """
     if not hour.world.told:
-        return report, ""
+        return report, {}
     document = to_document(report)
     hour.tape.record("calls", hour.world.witnessed(hour.snapshot if hour.decision is not None else None))
     hour.tape.record("intents", [encode(intent) for intent in this_hours(hour)])
@@ -94,7 +98,7 @@ def _keep(hour: Hour, report: Report) -> tuple[Report, str]:
     except Unavailable as error:
         hour.problems["report"] = str(error)
     kept = {name: place for name, place in places.items() if place}
-    return replace(report, places=kept, problems={**report.problems, **hour.problems}), document["sha256"]
+    return replace(report, places=kept, problems={**report.problems, **hour.problems}), document
 
 
 def _tell(hour: Hour) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from runtime.adapters.clock import SystemClock
+from runtime.answers import Kept
 from runtime.backup import Archive, File
 from runtime.errors import BadInput
 from runtime.ports import Clock, Identity, PoolSource
@@ -55,6 +57,13 @@ def export_place(path: Path | None) -> AbstractContextManager[Callable[[str], ob
     from runtime.adapters.exports import whole_file, whole_stream
 
     return whole_stream() if path is None else whole_file(path)
+
+
+def kept_reports(settings: Settings, *, paper: bool = False) -> Kept:
+    """Finds the reports that this machine keeps of the account."""
+    from runtime.adapters.files import kept_report
+
+    return partial(kept_report, paper_home(settings) if paper else live_home(settings))
 
 
 def firestore_store(settings: Settings, *, brief: bool = False) -> Cloud:

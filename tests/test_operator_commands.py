@@ -141,3 +141,16 @@ def test_bad_arguments_say_what_is_wrong(console: Console, arguments: tuple[str,
     console.run("init")
     found, answer = console.run(*arguments)
     assert (found, named in answer["error"]) == (code, True)
+
+
+def test_why_tells_the_newest_hour_and_any_other_as_a_table_or_as_json(console: Console) -> None:
+    code, refused = console.run("why")
+    assert (code, "no hour has ended yet" in refused["error"]) == (2, True)
+    console.hour()
+    code, told = console.run("why")
+    assert (code, told["slot"], told["status"]) == (0, "2026-03-15T09Z", "done")
+    code, told = console.run("why", "2026-03-15T09", "--json")
+    needs = {held["symbol"]: held["needs"] for held in told["card"]["held"]}
+    assert needs["LTCUSDT"] == ["close 98.4 must be above sma60 98.8483", "score -4.29142 must be above 0"]
+    code, refused = console.run("why", "2026-03-15T03")
+    assert (code, "2026-03-15T03Z" in refused["error"]) == (2, True)

@@ -17,6 +17,7 @@ import io
 import json
 import math
 import os
+import re
 import stat
 import zlib
 from collections.abc import Mapping, Sequence
@@ -31,9 +32,12 @@ from runtime.errors import BadInput, BadPayload, Unavailable
 POOL_BYTES_MAX = 1_048_576
 TAPE_SUFFIX = ".jsonl.gz"
 TAPE_BYTES_MAX = 268_435_456
+REPORT_BYTES_MAX = 16_777_216
 NUMBERS_MAX = 1000
+SLOT_LENGTH = len("2026-11-21T09Z")
 PRIVATE = 0o600
 """The mode of what is written: it names balances and orders, which are nobody else's business on a shared machine."""
+_REPORT_NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}Z(-\d{1,4})?\.json")
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -80,6 +84,23 @@ class FolderReportSink:
         except OSError as error:
             raise Unavailable("report folder", f"{self._folder}: {error.strerror or error}") from None
         raise Unavailable("report folder", f"{self._folder}: {NUMBERS_MAX} {kind} of {name} exist already")
+
+
+def kept_report(folder: Path, slot: str | None) -> Mapping[str, Any] | None:
+    """The newest report that `FolderReportSink` kept in `folder` of a slot, or of the newest slot; None without one."""
+    pattern = f"{parse_slot(slot)}*.json" if slot else "*.json"
+    found = _found(folder, pattern)
+    if not found:
+        return None
+    path = max(found, key=lambda path: (path.stem[:SLOT_LENGTH], int(path.stem[SLOT_LENGTH + 1 :] or 1)))
+    return _json_object(_read_bytes(path, REPORT_BYTES_MAX), path.name)
+
+
+def _found(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return [path for path in (folder / "reports").glob(pattern) if _REPORT_NAME.fullmatch(path.name)]
+    except OSError as error:
+        raise Unavailable("report folder", f"{folder}: {error.strerror or error}") from None
 
 
 class NullReportSink:

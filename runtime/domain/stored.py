@@ -57,7 +57,10 @@ class DailyCache:
 
 @dataclass(frozen=True, slots=True)
 class CycleRecord(metaclass=Value):
-    """The slot's own document: exit code, digests of report and tape, when it ended. It is the heartbeat too."""
+    """The slot's own document: exit code, digests of report and tape, when it ended. It is the heartbeat too.
+
+    `card` says why (`domain.why`), packed; empty where an older version wrote it, or nobody reads what the hour says.
+    """
 
     slot: str
     exit_code: int
@@ -65,6 +68,7 @@ class CycleRecord(metaclass=Value):
     report_sha256: str = ""
     tape_sha256: str = ""
     summary: Mapping[str, str] = field(default_factory=dict)
+    card: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,10 @@ from runtime.domain.layout import NONE, figure, money, number, percent, shortene
 from runtime.domain.ledger import fees
 from runtime.domain.markdown import ROWS_MAX, safe, table, without_figures
 from runtime.domain.orders import Intent, Kind, Sleeve
-from runtime.domain.report import CycleStatus, Equity, Report, gates_by_sleeve
+from runtime.domain.report import CycleStatus, Equity, Report, to_document
 from runtime.domain.texts import Language, known, label, text
+from runtime.domain.why import card_of
+from runtime.domain.why_text import why_markdown
 
 BYTES_MAX = 1_000_000
 """Below GitHub's limit of 1 MiB (1,048,576 bytes) for one step's summary, beyond which nothing of it is shown."""
@@ -228,14 +230,10 @@ class _Page:
         )
 
     def gates(self, report: Report) -> list[str]:
-        rows = [
-            (self.word("sleeve", part), self.word("gate", name), safe(gate.symbol), self._compared(gate.numbers))
-            for part, named in gates_by_sleeve(report.gates).items()
-            for name, same in named.items()
-            for gate in same
-        ]
-        lines = self.rows(("sleeve", "gate", "symbol", "compared!"), rows)
-        return self.section("gates", lines or [self.line("no_gates")] * (report.decision is not None))
+        card = card_of(to_document(report))
+        cut = self.line("more_rows", count=str(len(card.held) - ROWS_MAX))
+        lines = [*why_markdown(card, self.language, figures=self.figures), *(["", cut] * (len(card.held) > ROWS_MAX))]
+        return self.section("gates", lines if report.decision or report.gates else [])
 
     def pool(self, report: Report) -> list[str]:
         pool = report.pool

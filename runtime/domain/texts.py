@@ -14,11 +14,12 @@ from string import Formatter
 from types import MappingProxyType
 
 from runtime.domain.wording.alerts import ALERTS
+from runtime.domain.wording.changes import CHANGES
 from runtime.domain.wording.gates import GATES
 from runtime.domain.wording.labels import LABELS
 
 MISSING = "–"
-CATALOGUE: Mapping[str, tuple[str, str]] = MappingProxyType({**ALERTS, **GATES, **LABELS})
+CATALOGUE: Mapping[str, tuple[str, str]] = MappingProxyType({**ALERTS, **CHANGES, **GATES, **LABELS})
 
 
 class Language(StrEnum):

@@ -28,7 +28,7 @@ HISTORY = [
     Point(slot_at(slot_start_ms(SLOT) - back * HOUR_MS), Decimal(10_000) + 7 * back, 1 + Decimal(back) / 1000)
     for back in (1, 2, 3, 5, 8, 13, 21, 34, 55)
 ]
-OURS = {"text", "text_special", "<code>", "</code>", "strong_open", "strong_close"}
+OURS = {"text", "text_special", "<code>", "</code>", "<br>", "strong_open", "strong_close"}
 
 
 def shown(report: Report, language: Language = Language.EN, *, figures: bool = True) -> str:

@@ -17,6 +17,8 @@ PURE = frozenset(
         "__future__",
         "abc",
         "array",
+        "base64",
+        "binascii",
         "bisect",
         "calendar",
         "collections",
@@ -42,6 +44,7 @@ PURE = frozenset(
         "types",
         "typing",
         "unicodedata",
+        "zlib",
     }
 )
 WORLDLY_CALLS = frozenset({"open", "print", "input", "exec", "eval", "compile", "breakpoint", "__import__"})

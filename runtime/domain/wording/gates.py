@@ -19,6 +19,7 @@ GATES: Mapping[str, tuple[str, str]] = {
     "gate.not_sent": ("stopped before sending", "发送前停止"),
     # not traded: the symbol
     "gate.indicators_missing": ("indicators missing", "指标缺失"),
+    "gate.price_missing": ("price missing", "缺少价格"),
     "gate.price_suspect": ("suspect price", "价格可疑"),
     "gate.price_stale": ("price too old", "价格过期"),
     "gate.not_trading": ("not trading at the exchange", "交易所停止交易"),
