@@ -171,6 +171,35 @@ def test_a_first_run_is_handed_to_the_engine(runner: Runner, asked: str, given: 
     assert environment(runner).get("ENGINE_FIRST_RUN") == given
 
 
+@pytest.mark.parametrize(
+    ("mode", "provider", "outcome"),
+    [
+        ("live", "projects/1/locations/global/workloadIdentityPools/github/providers/engine", "success"),
+        ("live", "", "skipped"),
+        ("paper", "projects/1/locations/global/workloadIdentityPools/github/providers/engine", "skipped"),
+    ],
+)
+def test_a_live_hour_signs_in_without_a_key(runner: Runner, mode: str, provider: str, outcome: str) -> None:
+    """By GitHub's own word for the job, before the engine starts, and with nothing that could be stolen."""
+    with_stub(runner, 0)
+    names = {"vars.GOOGLE_SERVICE_ACCOUNT": "engine@p.iam.gserviceaccount.com", "vars.GOOGLE_CLOUD_PROJECT": "p"}
+    runner.contexts |= {"inputs.mode": mode, "vars.GOOGLE_WORKLOAD_IDENTITY_PROVIDER": provider, **names}
+    job = load("main.yml")["jobs"]["hour"]
+    assert runner.job(load("main.yml"), "hour"), runner.printed
+    assert outcomes(runner, "Sign in to Google Cloud") == [outcome]
+    order = [step["name"] for step in job["steps"]]
+    assert order.index("Sign in to Google Cloud") < order.index("Run the engine")
+    step = job["steps"][order.index("Sign in to Google Cloud")]
+    given = {name: Expressions(runner.contexts).text(value) for name, value in step["with"].items()}
+    assert given == {
+        "workload_identity_provider": provider,
+        "service_account": names["vars.GOOGLE_SERVICE_ACCOUNT"],
+        "project_id": "p",
+    }
+    assert job["permissions"]["id-token"] == "write"
+    assert "secrets." not in json.dumps(step)
+
+
 def test_secrets_and_variables_reach_the_engine(runner: Runner) -> None:
     with_stub(runner, 0)
     runner.contexts |= {"matrix.account": "second", "vars.STRATEGY_ARTIFACT_MAX_AGE_DAYS": "30"}
