@@ -16,6 +16,7 @@ INTERPRETER := $(VENV)/.interpreter
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 RUNTIME_LOCK := requirements-lock.txt
+CHANNELS_LOCK := .ci/requirements-channels-lock.txt
 DEVELOPMENT_LOCK := .ci/requirements-dev-lock.txt
 
 # pip's process may spend minutes taking itself apart after its work is done: it is ended as soon as it is.
@@ -95,13 +96,14 @@ LOCK = $(PYTHON) -m uv pip compile pyproject.toml --quiet --universal --python-v
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .PHONY: lock
-lock: $(INTERPRETER) ## write both lock files anew from pyproject.toml
+lock: $(INTERPRETER) ## write the lock files anew from pyproject.toml
 	@$(PYTHON) -m pip install -qq --disable-pip-version-check 'uv>=0.9'
 	@$(LOCK) $(ARGS) --output-file $(RUNTIME_LOCK)
 	@$(LOCK) $(ARGS) --extra channels --extra research --extra test --extra lint --constraint $(RUNTIME_LOCK) --output-file $(DEVELOPMENT_LOCK)
-	@if grep -nE '://|^-|^ *#' $(RUNTIME_LOCK) $(DEVELOPMENT_LOCK); then \
+	@$(LOCK) $(ARGS) --extra channels --constraint $(DEVELOPMENT_LOCK) --output-file $(CHANNELS_LOCK)
+	@if grep -nE '://|^-|^ *#' $(RUNTIME_LOCK) $(CHANNELS_LOCK) $(DEVELOPMENT_LOCK); then \
 		echo "a lock file may hold only versions and hashes; see the lines above" >&2; exit 1; fi
-	@grep -c '==' $(RUNTIME_LOCK) $(DEVELOPMENT_LOCK)
+	@grep -c '==' $(RUNTIME_LOCK) $(CHANNELS_LOCK) $(DEVELOPMENT_LOCK)
 
 .PHONY: clean
 clean: ## remove .venv and the tools' caches; what runs left in var/ stays

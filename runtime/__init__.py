@@ -12,6 +12,7 @@ The hour
     cash_moves   between spot and Earn, once each an hour
     conditions   what an operator must know beyond the trades
     closing      persist, tell, release; how an hour ends early
+    telling      one attempt at every alert that waits, over the channels there are
     reporting    the report, made of what the steps left behind
 
 Around the hour
@@ -20,6 +21,7 @@ Around the hour
     wiring       mode -> adapters; the only importer of adapters and strategies
     wiring_pages  what a finished run leaves for people: page, figures, picture
     wiring_past  the same for a history: candles and a plan become an account in the past
+    wiring_channels  the ways to the operator: Telegram, and the one for when it is down
     wiring_stores  an account's documents alone, for commands that ask the exchange for nothing
     backtest     run_cycle over simulated hours; the only loop over time
     history_command  the command line of a history run, its progress and its folder

@@ -26,13 +26,15 @@ SHOWN = 6
 SIGN_IN, STORE_READ, STORE_WRITE = "google credentials", "state store read", "state store write"
 SLOT, CONTROL, HEARTBEAT, MISSED = "slot and lease", "control", "heartbeat", "missed hours"
 UPSTREAM, SECRETS = "upstream document", "secrets"
-TOKEN, CHAT = "telegram token", "telegram chat"
+TOKEN, CHAT, CHANNEL = "telegram token", "telegram chat", "second channel"
 NO_STATE = "no state document yet"
 
 _STORE_FIX = "look at the store's status page and this machine's network; an hour cannot run without its store"
 _SIGN_IN_FIX = "look at this machine's network, and at the auth step or the key file that signs in"
 _UPSTREAM_FIX = "mend the document with its publisher; until then new entries are paused"
 _BOT_FIX = "look at this machine's network; copy TG_TOKEN again from @BotFather"
+_CHANNEL_FIX = "copy the service's Apprise URL again into ENGINE_CHANNEL_URL"
+_NO_CHANNEL = "none is set (ENGINE_CHANNEL_URL): while Telegram is down, alerts wait"
 _CHAT_FIX = "put the bot into the chat (a person must press Start), and the chat's number into TG_CHAT_ID"
 
 
@@ -220,6 +222,9 @@ def messenger(case: Case) -> list[Check | Row]:
     if case.settings.mode is RunMode.PAPER:
         return [skipped(name, "paper prints what it would send") for name in (TOKEN, CHAT)]
 
+    if case.settings.telegram_token is None:
+        return [skipped(name, "no bot is set: the second channel tells everything") for name in (TOKEN, CHAT)]
+
     def run() -> Rows:
         verdicts = case.world.alerter.probe()
         token, chat = verdicts.get(TOKEN, ""), verdicts.get(CHAT, "")
@@ -229,3 +234,18 @@ def messenger(case: Case) -> list[Check | Row]:
         return [ok(TOKEN, "accepted"), found]
 
     return [Check((TOKEN, CHAT), run, _BOT_FIX)]
+
+
+def second_channel(case: Case) -> Check | Row:
+    """The channel for when Telegram is down: whether its address can be understood; nothing is sent."""
+    if case.settings.mode is RunMode.PAPER:
+        return skipped(CHANNEL, "paper prints what it would send")
+    if case.settings.channel_url is None:
+        return skipped(CHANNEL, _NO_CHANNEL)
+    channel = case.world.second or case.world.alerter
+
+    def run() -> Rows:
+        verdict = channel.probe().get(CHANNEL, "")
+        return [ok(CHANNEL, "its address is understood") if verdict == "ok" else failed(CHANNEL, verdict, _CHANNEL_FIX)]
+
+    return Check((CHANNEL,), run, _CHANNEL_FIX)

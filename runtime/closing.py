@@ -14,7 +14,7 @@ from typing import Any
 from runtime.conditions import missed_slots, observe_conditions
 from runtime.domain.alerts import Alert, AlertKind, new_alert, queued
 from runtime.domain.changing import changed
-from runtime.domain.dependencies import BINANCE, OPEN_AFTER, TELEGRAM, after_abort, failed, is_open, worked
+from runtime.domain.dependencies import BINANCE, OPEN_AFTER, after_abort, is_open, worked
 from runtime.domain.documents import encode
 from runtime.domain.ladder import status_after
 from runtime.domain.report import CycleStatus, Report, to_document
@@ -40,6 +40,7 @@ from runtime.hour import LEASE_S, Hour
 from runtime.ports import Changes, CycleRecord, Held, Loaded, World
 from runtime.reporting import MISSED_KEPT, outcome_of, report_of, short_report, summary, this_hours
 from runtime.run_settings import Settings
+from runtime.telling import tell_at_once, told
 
 
 def finish(hour: Hour) -> Report:
@@ -55,8 +56,7 @@ def finish(hour: Hour) -> Report:
         hour.commit(this_hours(hour), cycle=record)
     except StoreError as error:
         return _could_not_write(hour, error)
-    _tell(hour)
-    return report
+    return _tell(hour, report)
 
 
 def _after(hour: Hour) -> State:
@@ -101,54 +101,42 @@ def _keep(hour: Hour, report: Report) -> tuple[Report, Mapping[str, Any]]:
     return replace(report, places=kept, problems={**report.problems, **hour.problems}), document
 
 
-def _tell(hour: Hour) -> None:
+def _tell(hour: Hour, report: Report) -> Report:
     """Deliver the outbox and release the lease; what was not taken waits for a later hour, and so does everything
     where this process was told to stop.
     """
     if not hour.world.stop():
-        _deliver(hour)
+        report = _deliver(hour, report)
     try:
         hour.commit(release=True)
     except StoreError as error:
         hour.problems["release"] = str(error)
+    return report
 
 
-def _deliver(hour: Hour) -> None:
-    """Tell everything that waits, this hour's alerts included; what was not taken stays in the outbox."""
-    if hour.alerts or hour.state.outbox:
-        waiting = queued(hour.state.outbox, hour.alerts)
-        hour.state = told(hour.world, replace(hour.state, outbox=waiting), hour.now_ms())
-        hour.alerts.clear()
-
-
-def told(world: World, state: State, now_ms: int) -> State:
-    """The state after one attempt at its outbox. A channel whose breaker is open is probed first, and left alone where
-    that fails.
+def _deliver(hour: Hour, report: Report) -> Report:
+    """Tell everything that waits, this hour's alerts included; what was not taken stays in the outbox. The report, with
+    what became of each, in the place of the one that was kept before.
     """
-    known, waiting = state.dependencies, state.outbox
-    if not waiting:
-        return state
-    if is_open(known, TELEGRAM) and any(verdict != "ok" for verdict in world.alerter.probe().values()):
-        return replace(state, dependencies=failed(known, TELEGRAM))
-    left = delivered(world, waiting)
-    after = worked(known, TELEGRAM, now_ms) if len(left) < len(waiting) else failed(known, TELEGRAM)
-    return replace(state, outbox=left, dependencies=after)
-
-
-def delivered(world: World, outbox: tuple[Alert, ...]) -> tuple[Alert, ...]:
-    """What is left of the outbox after one attempt at each alert."""
-    if not outbox:
-        return ()
-    receipts = {receipt.alert_id: receipt for receipt in world.alerter.deliver(outbox)}
-    left = (alert for alert in outbox if not (receipts.get(alert.id) and receipts[alert.id].delivered))
-    return tuple(replace(alert, attempts=alert.attempts + 1) for alert in left)
+    if not hour.alerts and not hour.state.outbox:
+        return report
+    waiting = queued(hour.state.outbox, hour.alerts)
+    hour.state, receipts = told(hour.world, replace(hour.state, outbox=waiting), hour.now_ms())
+    hour.alerts.clear()
+    report = replace(report, receipts=receipts)
+    try:
+        if "report" in report.places:
+            hour.world.reports.amend_report(report.places["report"], to_document(report), hour.world.render(report))
+    except Unavailable as error:
+        report = replace(report, problems={**report.problems, "receipts": str(error)})
+    return report
 
 
 def _could_not_write(hour: Hour, error: StoreError) -> Report:
     status = CycleStatus.FAILED_ORDERS if hour.sent else CycleStatus.ABORTED
     _leave_to_the_holder(hour, error)
-    hour.world.alerter.deliver([*hour.alerts, alert_for(hour.slot, error, sent=hour.sent > 0)])
-    return report_of(hour, status, f"the hour could not be written down: {error}")
+    receipts = tell_at_once(hour.world, [*hour.alerts, alert_for(hour.slot, error, sent=hour.sent > 0)])
+    return replace(report_of(hour, status, f"the hour could not be written down: {error}"), receipts=receipts)
 
 
 def _leave_to_the_holder(hour: Hour, error: EngineError) -> None:
@@ -172,11 +160,11 @@ def abort(settings: Settings, world: World, slot: str, error: EngineError, hour:
     elif hour is not None and hour.sent:
         status = CycleStatus.FAILED_ORDERS
     if hour is None:
-        world.alerter.deliver([alert_for(slot, error, sent=False)])
-        return short_report(settings, slot, status, str(error))
+        receipts = tell_at_once(world, [alert_for(slot, error, sent=False)])
+        return replace(short_report(settings, slot, status, str(error)), receipts=receipts)
     _note_abort(hour, error)
     report, _ = _keep(hour, report_of(hour, status, str(error)))
-    _deliver(hour)
+    report = _deliver(hour, report)
     if not isinstance(error, StoreError):
         try:
             hour.commit(release=True)
@@ -244,8 +232,8 @@ def _stopped(settings: Settings, slot: str, error: Stopped, hour: Hour | None) -
         hour.commit(release=True)
     except StoreError as second:
         _leave_to_the_holder(hour, second)
-        hour.world.alerter.deliver(hour.alerts)
-        return replace(report, problems={**report.problems, "release": str(second)})
+        receipts = tell_at_once(hour.world, hour.alerts)
+        return replace(report, receipts=receipts, problems={**report.problems, "release": str(second)})
     return report
 
 
@@ -255,7 +243,9 @@ def flush_only(settings: Settings, world: World, loaded: Loaded, slot: str, held
     if state is not None and (state.outbox or held is not None):
         try:
             lease = held or world.store.take_lease(loaded, world.owner, slot, LEASE_S)
-            world.store.commit(lease, Changes(told(world, state, world.clock.now_ms()), release=True))
+            after, receipts = told(world, state, world.clock.now_ms())
+            world.store.commit(lease, Changes(after, release=True))
+            return replace(short_report(settings, slot, CycleStatus.SLOT_DONE), receipts=receipts)
         except LeaseLost:
             return lease_held(settings, slot)
         except StoreError as error:

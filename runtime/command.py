@@ -23,6 +23,7 @@ from runtime.domain.texts import Language
 from runtime.errors import EngineError, SettingsError
 from runtime.job_summary import JobSummary
 from runtime.ports import World
+from runtime.telling import tell_at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def bad_settings(error: SettingsError, given: Arguments) -> int:
 def tell_unexpected(world: World, error: Exception) -> None:
     """Tell the operator of an error that nobody expected, by its kind and place alone: its text may hold anything."""
     facts = {"why": type(error).__name__, "step": _place(error.__traceback__)}
-    world.alerter.deliver([new_alert(AlertKind.UNEXPECTED, slot_at(world.clock.now_ms()), facts)])
+    tell_at_once(world, [new_alert(AlertKind.UNEXPECTED, slot_at(world.clock.now_ms()), facts)])
 
 
 def _place(trace: TracebackType | None) -> str:

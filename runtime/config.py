@@ -47,6 +47,8 @@ VARIABLES: Mapping[str, str] = {
     "TG_CHAT_ID": "telegram_chat",
     "GLOBAL_TELEGRAM_CHAT_ID": "telegram_chat",
     "TG_API_URL": "telegram_api",
+    "ENGINE_CHANNEL_URL": "channel_url",
+    "ENGINE_RUNBOOK_URL": "runbook_url",
     "STRATEGY_PROFILE": "profile",
     "STRATEGY_ARTIFACT_FILE": "artifact_file",
     "STRATEGY_ARTIFACT_FIRESTORE_COLLECTION": "upstream_collection",

@@ -93,6 +93,7 @@ def examinations(case: checks.Case) -> list[Check | Row]:
         checks_exchange.earn(case),
         checks_exchange.test_orders(case),
         *checks.messenger(case),
+        checks.second_channel(case),
     ]
 
 
@@ -122,6 +123,7 @@ NAMES = (
     checks_exchange.ORDERS,
     checks.TOKEN,
     checks.CHAT,
+    checks.CHANNEL,
 )
 """The rows of the table."""
 

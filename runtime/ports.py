@@ -200,6 +200,9 @@ class ReportSink(Protocol):
     def write_tape(self, slot: str, lines: Sequence[str]) -> str:
         """Keep the tape's lines in one atomic step; returns where (a path, or empty)."""
 
+    def amend_report(self, place: str, document: Mapping[str, Any], text: str) -> None:
+        """Put the report with what became known after it was kept in the place of the one at `place`, in one step."""
+
 
 class Alerter(Protocol):
     """A channel to the operator. It never raises: an hour must not die of its messenger."""
@@ -246,6 +249,7 @@ class World:
     until now, as JSON values for the tape; a snapshot that is on the tape need not be told twice.
     `stop` says why this process should end (a signal came), or nothing; no wait of `clock` goes on after that.
     `identity` signs in to Google, where Google is used at all.
+    `second` is the channel for what `alerter` does not take; None = there is no other.
     `told` is False where nobody keeps reports and tapes: then an hour words neither. `highest` knows the trailing high
     of (pair, since when, now) without listing its hours; None = it is read off hourly candles.
     """
@@ -268,4 +272,5 @@ class World:
     witnessed: Callable[[Snapshot | None], object] = _nothing
     identity: Callable[[], Identity] | None = None
     told: bool = True
+    second: Alerter | None = None
     highest: Callable[[str, int, int], Decimal | None] | None = None

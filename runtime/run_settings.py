@@ -58,12 +58,21 @@ class Settings(Frozen):
     telegram_token: SecretStr | None = None
     telegram_chat: Annotated[str | None, Field(repr=False)] = None
     telegram_api: str = "https://api.telegram.org"
+    channel_url: SecretStr | None = None
+    runbook_url: Annotated[str | None, Field(pattern=r"^https?://[^\s<>\"]+$")] = None
     status_interval_hours: Annotated[int, Field(ge=0, le=720)] = 24
     market: str = "embedded"
     pools: str | None = None
     at: str | None = None
     ladder: LadderSettings = LadderSettings()
     strategy: StrategySettings = StrategySettings()
+
+    @field_validator("channel_url")
+    @classmethod
+    def _one_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", url.get_secret_value()):
+            raise ValueError("must be one Apprise URL, as ntfys://topic or mailtos://user:password@host")
+        return url
 
     @field_validator("slot", "at")
     @classmethod
@@ -90,7 +99,7 @@ class Settings(Frozen):
 
     def secrets(self) -> tuple[str, ...]:
         """The secret values, to prove that none of them comes out anywhere."""
-        values = (self.binance_key, self.binance_secret, self.telegram_token)
+        values = (self.binance_key, self.binance_secret, self.telegram_token, self.channel_url)
         return tuple(value.get_secret_value() for value in values if value is not None)
 
 
@@ -125,9 +134,13 @@ def _secret_problems(settings: Settings) -> list[str]:
     needed: dict[str, SecretStr | None] = {
         "BINANCE_API_KEY": settings.binance_key,
         "BINANCE_API_SECRET": settings.binance_secret,
-        "TG_TOKEN": settings.telegram_token,
-        "TG_CHAT_ID": SecretStr(settings.telegram_chat) if settings.telegram_chat else None,
     }
+    channel = {"ENGINE_CHANNEL_URL": settings.channel_url} if settings.channel_url else {}
+    bot = (settings.telegram_token, settings.telegram_chat)
+    if any(bot) or not channel:  # half a bot is a mistake; none at all is a choice where there is another channel
+        needed["TG_TOKEN"] = settings.telegram_token
+        needed["TG_CHAT_ID"] = SecretStr(settings.telegram_chat) if settings.telegram_chat else None
+    needed |= channel
     problems = []
     for name, secret in needed.items():
         value = secret.get_secret_value().strip() if secret else ""

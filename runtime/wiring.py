@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from runtime.adapters.clock import SimulatedClock, SystemClock
 from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.console import ConsoleAlerter
@@ -35,6 +37,7 @@ from runtime.domain.texts import Language
 from runtime.errors import BadInput, SettingsError, Unavailable
 from runtime.ports import Clock, Identity, MarketData, PoolSource, World
 from runtime.run_settings import RunMode, Settings
+from runtime.wiring_channels import channels
 from runtime.wiring_stores import firestore_store, live_home, market_label, paper_home, sqlite_store
 from strategies import REGISTRY, Strategy
 from strategies.indicators import ahr999, facts_of
@@ -50,8 +53,8 @@ FIXTURE_FOLDER = Path(__file__).resolve().parent / "adapters" / "simulated" / "f
 PAPER_CAPITAL = Decimal(10_000)
 PAPER_MINUTE = 15
 WORKERS = 8
-CHECK_TIMEOUTS_S, CHECK_MESSENGER_S = (3.0, 4.0), 4.0
-"""How long a check waits for an answer of Binance and of Telegram."""
+CHECK_TIMEOUTS_S = (3.0, 4.0)
+"""How long a check waits for an answer of Binance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def wired(
     with ExitStack() as opened:
         real = settings.mode is not RunMode.PAPER
         world = _real(settings, clock or SystemClock(stop=stop), opened) if real else _paper(settings, write)
-        world = replace(world, stop=stop, key_digest=partial(digest, key=_key_of(settings)))
+        world = replace(world, stop=stop, key_digest=partial(digest, key=_revealed(settings.binance_key)))
         if settings.validate_only:
             world = _read_only(world, ProbedStore)
         elif settings.mode is RunMode.DRY_RUN:
@@ -85,8 +88,8 @@ def wired(
         yield Wired(settings, REGISTRY[settings.profile], Witness(world).world)
 
 
-def _key_of(settings: Settings) -> str:
-    return settings.binance_key.get_secret_value() if settings.binance_key is not None else ""
+def _revealed(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret is not None else ""
 
 
 def _paper(settings: Settings, write: Callable[[str], object]) -> World:
@@ -196,19 +199,16 @@ def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
     from runtime.adapters.binance.exchange import BinanceExchange
     from runtime.adapters.binance.market import BinanceMarket
     from runtime.adapters.concurrency import ThreadGather
-    from runtime.adapters.telegram import Bot, TelegramAlerter
 
-    key, secret, token = settings.secrets()
     hosts = Hosts(settings.binance_api, settings.binance_api, settings.binance_market)
-    keys = Credentials(key, secret)
+    keys = Credentials(*(_revealed(secret) for secret in (settings.binance_key, settings.binance_secret)))
     if settings.validate_only:
         connection = Connection(clock, keys, hosts, CHECK_TIMEOUTS_S, retry_delays_s=())
     else:
         connection = Connection(clock, keys, hosts)
     gather = ThreadGather(WORKERS)
     opened.callback(gather.close)
-    bot = Bot(token=token, chat_id=settings.telegram_chat or "", base_url=settings.telegram_api)
-    bot = replace(bot, total_s=CHECK_MESSENGER_S) if settings.validate_only else bot
+    alerter, second = channels(settings, clock)
     return World(
         clock=clock,
         pools=(*upstream, *_local_files(settings)),
@@ -216,7 +216,8 @@ def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
         exchange=BinanceExchange(connection),
         store=store,
         reports=FolderReportSink(home),
-        alerter=TelegramAlerter(bot, Language(settings.language), clock),
+        alerter=alerter,
+        second=second,
         gather=gather,
         owner=secrets.token_hex(16),
         render=_renderer(settings),
@@ -248,6 +249,7 @@ def _read_only(world: World, store: type[ReadOnlyStore]) -> World:
         exchange=ReadOnlyExchange(world.exchange, counts),
         store=store(world.store, counts),
         alerter=SilentAlerter(world.alerter, counts),
+        second=SilentAlerter(world.second, counts) if world.second is not None else None,
         suppressed=counts,
     )
 

@@ -155,6 +155,10 @@ def locked(file: str) -> dict[str, str]:
 def test_the_locks_name_exact_versions_with_hashes_and_agree() -> None:
     """What decision 16 says; and that nothing is installed which a lock does not name."""
     runtime, development = locked("requirements-lock.txt"), locked(".ci/requirements-dev-lock.txt")
+    channels = locked(".ci/requirements-channels-lock.txt")
+    assert {name: channels.get(name) for name in runtime} == runtime, "the engine itself is the same with them"
+    assert {name: development.get(name) for name in channels} == channels
+    assert "apprise" in channels.keys() - runtime.keys()
     exact = re.compile(r"[\w.\[\]-]+==[\w.]+( ; [^-]+)?( --hash=sha256:[0-9a-f]{64})+")
     assert all(exact.fullmatch(line) for line in (*runtime.values(), *development.values()))
     assert {name: development.get(name) for name in runtime} == runtime

@@ -21,7 +21,7 @@ class ConsoleAlerter:
     def deliver(self, alerts: Sequence[Alert]) -> Sequence[Receipt]:
         if alerts:
             self._write(plain_text(alerts, self._language))
-        return [Receipt(alert.id, delivered=True) for alert in alerts]
+        return [Receipt(alert.id, delivered=True, channel="console") for alert in alerts]
 
     def probe(self) -> Mapping[str, str]:
         return {"console": "ok"}

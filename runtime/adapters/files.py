@@ -70,6 +70,15 @@ class FolderReportSink:
     def write_tape(self, slot: str, lines: Sequence[str]) -> str:
         return self._write("tapes", slot, {TAPE_SUFFIX: pack_tape(lines)})
 
+    def amend_report(self, place: str, document: Mapping[str, Any], text: str) -> None:
+        target = Path(place)
+        try:
+            for path, data in ((target.with_suffix(".txt"), _encoded(text)), (target, canonical_json(document))):
+                _place(path.with_name(f".{path.name}.tmp"), path, data)
+            _flush_folder(target.parent)
+        except OSError as error:
+            raise Unavailable("report folder", f"{self._folder}: {error.strerror or error}") from None
+
     def _write(self, kind: str, slot: str, contents: Mapping[str, bytes]) -> str:
         """Write files of one free name, the main one last, so that it stands only beside whole companions."""
         name = parse_slot(slot)
@@ -111,6 +120,9 @@ class NullReportSink:
 
     def write_tape(self, slot: str, lines: Sequence[str]) -> str:  # noqa: ARG002 - the port's names
         return ""
+
+    def amend_report(self, place: str, document: Mapping[str, Any], text: str) -> None:
+        """There is no report to change."""
 
 
 def canonical_json(document: Mapping[str, Any]) -> bytes:

@@ -35,6 +35,7 @@ from runtime.domain.redaction import redact
 from runtime.domain.texts import Language
 from runtime.ports import Clock, Receipt
 
+NAME = "telegram"
 RETRY_AFTER_MAX_S = 10
 BETWEEN_MESSAGES_S = 1
 ANSWER_BYTES_MAX = 1_000_000
@@ -117,8 +118,10 @@ class TelegramAlerter:
     def _receipt(alert: Alert, answer: _Answer, moved_to: str) -> Receipt:
         moved = f"the chat moved to {moved_to}: set TG_CHAT_ID" if moved_to else ""
         if answer.ok:
-            return Receipt(alert.id, delivered=True, why=moved)
-        return Receipt(alert.id, delivered=False, permanent=answer.code in _PERMANENT, why=_verdict(answer))
+            return Receipt(alert.id, delivered=True, why=moved, channel=NAME)
+        return Receipt(
+            alert.id, delivered=False, permanent=answer.code in _PERMANENT, why=_verdict(answer), channel=NAME
+        )
 
 
 def _verdict(answer: _Answer) -> str:

@@ -40,12 +40,15 @@ class Alert(metaclass=Value):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one alert: delivered, to be tried later, or refused for good; `why` holds no secret or text."""
+    """What became of one alert: delivered, to be tried later, or refused for good; `why` holds no secret or text,
+    `channel` names the service (`telegram`), never an address in it.
+    """
 
     alert_id: str
     delivered: bool
     permanent: bool = False
     why: str = ""
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,21 @@ def recovered(incidents: Mapping[str, Incident], kind: str) -> tuple[dict[str, I
     Only for a condition that was checked and found gone: an hour that could not look says nothing about it.
     """
     return {name: incident for name, incident in incidents.items() if name != kind}, incidents.get(kind)
+
+
+def for_the_second(alerts: Collection[Alert], receipts: Mapping[str, Receipt], *, first_is_down: bool) -> list[Alert]:
+    """What the second channel tells: of what the first did not take, all that is critical, that was tried before, or
+    that is refused for good; everything where the first has been down for hours. The rest may wait for the first.
+    """
+    untold = (alert for alert in alerts if not (alert.id in receipts and receipts[alert.id].delivered))
+    return [
+        alert
+        for alert in untold
+        if first_is_down
+        or alert.severity is Severity.CRITICAL
+        or alert.attempts
+        or (alert.id in receipts and receipts[alert.id].permanent)
+    ]
 
 
 def queued(outbox: tuple[Alert, ...], alerts: Collection[Alert]) -> tuple[Alert, ...]:

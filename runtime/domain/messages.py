@@ -85,13 +85,14 @@ def pages(
     )
 
 
-def plain_text(alerts: Sequence[Alert], language: Language) -> str:
-    """The alerts as lines for a terminal or a log, the most urgent first."""
+def plain_text(alerts: Sequence[Alert], language: Language, runbook_url: str = "") -> str:
+    """The alerts as lines for a terminal or a log, the most urgent first, each with its page where that is known."""
     blocks = []
     for at in _by_urgency(alerts):
-        message = render(alerts[at], language)
+        message = render(alerts[at], language, runbook_url)
         heading = f"{label('severity', message.severity, language)}: {message.title} [{message.slot}]"
-        blocks.append("\n  ".join([heading, *message.lines]))
+        link = [f"{text('message.runbook', language)}: {message.runbook}"] if message.runbook else []
+        blocks.append("\n  ".join([heading, *message.lines, *link]))
     return "\n".join(blocks)
 
 

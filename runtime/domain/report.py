@@ -18,7 +18,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from runtime.domain.alerts import Alert
+from runtime.domain.alerts import Alert, Receipt
 from runtime.domain.decision import Decision, Gate
 from runtime.domain.ladder import Tried
 from runtime.domain.ledger import fees
@@ -137,6 +137,7 @@ class Report(metaclass=Value):
     alerts          what this hour tells the operator
     suppressed      side effects that a dry run held back, by kind, counted
     usage, timings_ms, places   calls and weight used, milliseconds by step, where state and tape lie: not in the digest
+    receipts        what became of each alert that was told or waited; nor are these
     """
 
     slot: str
@@ -167,6 +168,7 @@ class Report(metaclass=Value):
     usage: Mapping[str, int] = field(default_factory=dict)
     timings_ms: Mapping[str, int] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
+    receipts: tuple[Receipt, ...] = ()
 
     @property
     def orders(self) -> tuple[Intent, ...]:
@@ -194,6 +196,7 @@ def to_document(report: Report) -> dict[str, Any]:
     document["alerts"] = [{"kind": alert.kind, "severity": alert.severity.value} for alert in report.alerts]
     document["sha256"] = document_digest(document)
     document["run"] = {name: _json(getattr(report, name)) for name in ("usage", "timings_ms", "places")}
+    document["run"]["receipts"] = [_receipt(receipt) for receipt in report.receipts]
     return document
 
 
@@ -236,6 +239,12 @@ def _decision(decision: Decision | None) -> dict[str, Any] | None:
     if decision is None:
         return None
     return {f.name: _json(getattr(decision, f.name)) for f in fields(decision) if f.name not in {"gates", "memory"}}
+
+
+def _receipt(receipt: Receipt) -> dict[str, str]:
+    """Which alert, by which service, and what became of it: neither its words nor where it went."""
+    outcome = "delivered" if receipt.delivered else "refused" if receipt.permanent else "waits"
+    return {"alert": receipt.alert_id, "channel": receipt.channel, "outcome": outcome}
 
 
 def _order(intent: Intent) -> dict[str, Any]:

@@ -7,6 +7,7 @@ left out, except orders and gates: an hour that traded nothing says so, and why.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -224,7 +225,9 @@ class _Page:
     def run(self, report: Report) -> list[str]:
         counted = {name: str(count) for name, count in report.usage.items()}
         timed = {name: f"{took:,} ms" for name, took in report.timings_ms.items()}
-        return self.mapping("run", {**counted, **timed, **report.places})
+        told = Counter(f"{r.channel or NONE} {'delivered' if r.delivered else 'waits'}" for r in report.receipts)
+        alerts = {"alerts": ", ".join(f"{how} {count}" for how, count in told.items())} if told else {}
+        return self.mapping("run", {**counted, **timed, **alerts, **report.places})
 
 
 def _bitcoin_figures(btc: BtcFacts) -> str:

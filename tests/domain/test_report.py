@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.domain.alerts import Receipt
 from runtime.domain.decision import Gate
 from runtime.domain.market import BtcFacts, Facts, SymbolFacts
 from runtime.domain.orders import Side, Sleeve
@@ -34,7 +35,12 @@ CHANGES: dict[str, Any] = {
     "decision": None, "gates": (), "intents": (), "recovered": (), "facts": None,
     "ahr999": 0.5, "ahr999_variant": "harmonic", "problems": {}, "drift": {}, "alerts": (), "suppressed": {"orders": 3},
 }  # fmt: skip
-OF_THE_RUN: dict[str, Any] = {"usage": {"calls": 99}, "timings_ms": {"snapshot": 1}, "places": {"state": "elsewhere"}}
+OF_THE_RUN: dict[str, Any] = {
+    "usage": {"calls": 99},
+    "timings_ms": {"snapshot": 1},
+    "places": {"state": "elsewhere"},
+    "receipts": (Receipt("2026-11-21T09Z:trade", delivered=True, channel="telegram"),),
+}
 
 
 @pytest.mark.parametrize("report", [BARE, a_report()])

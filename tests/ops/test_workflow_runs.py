@@ -40,7 +40,13 @@ SECRETS: dict[str, Value] = {
     "secrets.TG_TOKEN": telegram_server.TOKEN,
     "secrets.TG_CHAT_ID": telegram_server.CHAT,
 }
-PRIVATE: dict[str, Value] = {"github.event.repository.private": True, "matrix.account": "main"}
+PRIVATE: dict[str, Value] = {
+    "github.event.repository.private": True,
+    "github.server_url": "https://git.test",
+    "github.repository": "owner/engine",
+    "github.sha": "0" * 40,
+    "matrix.account": "main",
+}
 BY_HAND: dict[str, Value] = {"inputs.mode": "dry_run", "inputs.validate_only": False, "inputs.first_run": "refuse"}
 STUB = "import json, os, sys\nprint(json.dumps(sys.argv[1:]))\n"
 EXITS = ["engine stopped", *(f"engine exit {code}" for code in range(1, 5))]
@@ -207,6 +213,7 @@ def test_secrets_and_variables_reach_the_engine(runner: Runner) -> None:
     given = environment(runner)
     assert given["BINANCE_API_SECRET"] == "planted-secret"
     assert given["TG_CHAT_ID"] == telegram_server.CHAT
+    assert given["ENGINE_RUNBOOK_URL"] == f"https://git.test/owner/engine/blob/{'0' * 40}"
     assert (given["ENGINE_ACCOUNT"], given["STRATEGY_ARTIFACT_MAX_AGE_DAYS"]) == ("second", "30")
 
 

@@ -171,6 +171,7 @@ def test_every_setting_of_the_engine_reaches_it() -> None:
             "ENGINE_DATA_DIR": "${{ runner.temp }}/var",
             "ENGINE_ACCOUNT": "${{ matrix.account }}",
             "ENGINE_SECRETS_HOME": given.get("ENGINE_SECRETS_HOME"),  # worked out in test_workflow_runs
+            "ENGINE_RUNBOOK_URL": "${{ github.server_url }}/${{ github.repository }}/blob/${{ github.sha }}",
         }
         assert given[name] in {fixed.get(name), f"${{{{ vars.{name} }}}}", f"${{{{ secrets.{name} }}}}"}
 
@@ -199,7 +200,7 @@ def test_installs_are_checked_against_the_locks_hashes() -> None:
     for script in installs:
         assert "--require-hashes" in script
         assert "--no-deps" in script
-        assert "-r requirements-lock.txt" in script
+        assert "-r requirements-lock.txt" in script or "lock=requirements-lock.txt\n" in script
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed; .ci/run installs it")

@@ -154,6 +154,33 @@ def test_a_real_account_needs_each_of_its_settings(name: str, mode: str) -> None
     assert problem.startswith(f"{name}: not set")
 
 
+@given(PLANTED, st.sampled_from(["live", "dry_run", "paper"]))
+def test_no_part_of_the_second_channels_address_is_shown(secret: str, mode: str) -> None:
+    for url in (f"json://host/{secret}", secret):
+        found = outcome({**LIVE, "ENGINE_MODE": mode, "ENGINE_CHANNEL_URL": url})
+        assert secret not in str(found)
+    found = outcome({**LIVE, "ENGINE_MODE": mode, "ENGINE_CHANNEL_URL": f"json://host/{secret}"})
+    assert isinstance(found, Settings)
+    assert secret not in repr(found)
+    assert secret not in json.dumps(found.public())
+    assert f"json://host/{secret}" in found.secrets()
+
+
+@pytest.mark.parametrize("url", ["ntfy", "://host", "http//host", "json://a b"])
+def test_a_channel_that_is_no_address_is_refused_without_showing_it(url: str) -> None:
+    (problem,) = problems({**LIVE, "ENGINE_CHANNEL_URL": url})
+    assert problem.startswith("ENGINE_CHANNEL_URL: (hidden) – must be one Apprise URL")
+
+
+def test_a_second_channel_may_stand_alone_but_half_a_bot_is_a_mistake() -> None:
+    alone = {**LIVE, "TG_TOKEN": "", "TG_CHAT_ID": "", "ENGINE_CHANNEL_URL": "json://host"}
+    assert parse_settings(alone).telegram_token is None
+    assert problems({**alone, "TG_TOKEN": "123:abc"}) == ("TG_CHAT_ID: not set – live needs it",)
+    assert problems({**alone, "ENGINE_CHANNEL_URL": "json://changeme"}) == (
+        "ENGINE_CHANNEL_URL: a placeholder – put the real value in",
+    )
+
+
 def test_live_keeps_its_state_in_firestore_and_starts_no_account_by_itself() -> None:
     live, paper = parse_settings(LIVE), parse_settings({})
     assert (live.store, live.first_run) == ("firestore", "refuse")

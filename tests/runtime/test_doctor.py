@@ -174,6 +174,8 @@ BROKEN = [
     Broken("bot revoked", setting("TG_TOKEN", "654321:another-token-of-a-bot-AAE"), "telegram token", "401",
            "BotFather", skipped=("telegram chat",)),
     Broken("chat gone", without_chat, "telegram chat", "chat not found", "put the bot into the chat"),
+    Broken("nobody knows the channel", setting("ENGINE_CHANNEL_URL", "nosuch://host/x"), "second channel",
+           "no address that Apprise knows", "ENGINE_CHANNEL_URL"),
     Broken("bot blocked", lambda c: c.telegram.blocked.add(CHAT), "telegram chat", "blocked", "put the bot"),
 ]  # fmt: skip
 
@@ -197,6 +199,23 @@ def test_one_thing_broken_is_one_row_with_its_fix_and_no_other_changes(ward: Cli
     assert found.having("failed") + found.having("warning") == [case.row]
     assert sorted(found.having("skipped")) == sorted(case.skipped)
     assert (found.code, found.line["status"]) == ((3, "invalid") if case.status == "failed" else (0, "validated"))
+
+
+def test_without_a_bot_the_second_channel_is_the_one_that_is_looked_at(ward: Clinic) -> None:
+    ward.environment |= {"TG_TOKEN": "", "TG_CHAT_ID": ""}
+    found = ward.examine()
+    assert found.code == 0
+    assert found.having("skipped") == ["telegram token", "telegram chat"]
+    assert found.rows["second channel"]["status"] == "ok"
+    ward.environment["ENGINE_CHANNEL_URL"] = ""
+    assert "TG_TOKEN" in ward.examine().rows["settings"]["seen"]
+
+
+def test_without_a_second_channel_the_doctor_says_what_that_means(ward: Clinic) -> None:
+    del ward.environment["ENGINE_CHANNEL_URL"]
+    found = ward.examine()
+    assert (found.code, found.having("skipped")) == (0, ["second channel"])
+    assert "alerts wait" in found.rows["second channel"]["seen"]
 
 
 def test_settings_that_are_wrong_are_one_row_and_nothing_is_contacted(ward: Clinic) -> None:
@@ -324,7 +343,7 @@ def test_no_secret_is_in_any_row(ward: Clinic) -> None:
     without_chat(ward)
     for as_json in (True, False):
         printed = ward.examine(as_json=as_json, deep=True).printed
-        for secret in (KEY, SECRET, ward.environment["TG_TOKEN"], CHAT):
+        for secret in (KEY, SECRET, ward.environment["TG_TOKEN"], CHAT, "hook-of-the-second-channel"):
             assert secret not in printed
 
 

@@ -164,6 +164,9 @@ def finding(code: int, printed: str) -> Finding:
     return Finding(code, line, printed, {row["name"]: row for row in line.get("checks", [])})
 
 
+CHANNEL = "json://127.0.0.1:9/hook-of-the-second-channel"
+
+
 @contextmanager
 def clinic(monkeypatch: pytest.MonkeyPatch, emulator: str, folder: Path) -> Iterator[Clinic]:
     """A healthy account; everything that was started is ended."""
@@ -185,6 +188,7 @@ def clinic(monkeypatch: pytest.MonkeyPatch, emulator: str, folder: Path) -> Iter
             "TG_TOKEN": telegram_server.TOKEN,
             "TG_CHAT_ID": telegram_server.CHAT,
             "TG_API_URL": telegram.url,
+            "ENGINE_CHANNEL_URL": CHANNEL,
         }
         made.state()
         made.pool()

@@ -58,6 +58,9 @@ class Nowhere:
     def write_tape(self, slot: str, lines: Sequence[str]) -> str:
         return ""
 
+    def amend_report(self, place: str, document: Mapping[str, Any], text: str) -> None:
+        """There is none."""
+
 
 class Upstream:
     """The publisher's document, as the test has it; None = it cannot be read."""

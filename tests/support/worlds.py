@@ -112,6 +112,9 @@ class Shelf:
         self.tapes.append((slot, tuple(lines)))
         return ""
 
+    def amend_report(self, place: str, document: Mapping[str, Any], text: str) -> None:
+        """Reports of this shelf lie nowhere."""
+
     def _room(self) -> None:
         if self.full:
             raise Unavailable("report folder", "No space left on device")

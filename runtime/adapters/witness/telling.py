@@ -103,6 +103,9 @@ class Teller:
         self.lines = tuple(lines)
         return ""
 
+    def amend_report(self, place: str, document: Mapping[str, Any], text: str) -> None:
+        """Nothing was kept."""
+
     def unasked(self) -> tuple[str, ...]:
         """Calls of the taped hour that this one did not make."""
         return tuple(name for name, left in self._answers.items() for _ in left)
