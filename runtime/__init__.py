@@ -28,6 +28,7 @@ Around the hour
     download     fetching candles: page after page, within the exchange's limits, resumable
     download_command  its command line and its progress
     command      the command line of an hour, and its exit line
+    last_hours   the last hours as the store tells them: what pictures of equity are drawn from
     job_summary  --summary: the hour on the page of its GitHub job
     doctor       --validate-only: prove that an hour could run
     checkup      independent checks side by side, each within its time

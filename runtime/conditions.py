@@ -12,12 +12,14 @@ from itertools import compress
 from operator import attrgetter
 
 from runtime.domain.alerts import AlertKind
+from runtime.domain.decision import target_shares
 from runtime.domain.ladder import status_after
 from runtime.domain.limits import account_losses
 from runtime.domain.money import CASH, FUEL, ONE, ZERO, plain
 from runtime.domain.orders import Kind, Status
 from runtime.domain.pool import Rung
 from runtime.domain.slots import HOUR_MS, slot_start_ms, slots_between
+from runtime.domain.status_picture import shares_text
 from runtime.domain.valuation import total, values_of
 from runtime.hour import Hour
 from runtime.recovery import tell_unknown
@@ -174,6 +176,7 @@ def _status(hour: Hour) -> None:
         today=_percent(index / day.index - 1 if day is not None and day.index else ZERO),
         drawdown=_percent(account_losses(hour.state)[1]),
         holdings=", ".join(shown) or "-",
+        shares=shares_text(values, target_shares(hour.decided)),
         source=resolution.rung.value if resolution else "",
         age=str(resolution.age_days) if resolution and resolution.age_days is not None else "",
     )

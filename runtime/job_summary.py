@@ -10,15 +10,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from runtime.domain.equity_picture import HOURS_SHOWN, Point
+from runtime.domain.equity_picture import Point
 from runtime.domain.report import CycleStatus, Report
 from runtime.domain.summary_markdown import BYTES_MAX, render_checks, render_end, render_summary
 from runtime.domain.texts import Language
 from runtime.errors import EngineError
-from runtime.ports import CycleRecord, World
+from runtime.last_hours import last_hours
+from runtime.ports import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,7 @@ class JobSummary:
 
 def _history(world: World) -> tuple[Point, ...]:
     try:
-        return tuple(_point(record) for record in world.store.cycles(HOURS_SHOWN))
+        return last_hours(world.store)
     except EngineError as error:
         sys.stderr.write(f"--summary: no picture of the last hours: {error}\n")
         return ()
-
-
-def _point(record: CycleRecord) -> Point:
-    return Point(record.slot, _amount(record, "equity"), _amount(record, "index"))
-
-
-def _amount(record: CycleRecord, name: str) -> Decimal | None:
-    """A figure of an hour's document; None where an older version did not keep it, or it had none."""
-    try:
-        amount = Decimal(record.summary.get(name, ""))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from runtime.conditions import missed_slots
-from runtime.domain.decision import Gate
+from runtime.domain.decision import Gate, target_shares
 from runtime.domain.ladder import Resolution
 from runtime.domain.ledger import Balances, Book
 from runtime.domain.limits import account_losses, valuation_prices
@@ -192,12 +192,7 @@ def _equity(ledger: Balances, values: Mapping[str, Decimal]) -> Equity:
 def _holding(hour: Hour, asset: str, prices: Mapping[str, Decimal], value: Decimal, total: Decimal) -> Holding:
     symbol = asset + CASH
     decision = hour.decision
-    target = None
-    if decision is not None and asset == CORE:
-        target = decision.btc_target_ratio
-    elif decision is not None:
-        weights = {t.symbol: t.weight for t in decision.targets}
-        target = weights[symbol] * decision.trend_target_ratio if symbol in weights else None
+    target = target_shares(decision).get(asset) if decision is not None else None
     position = hour.state.positions.get(symbol)
     sleeve = {CORE: Sleeve.BTC_CORE, FUEL: Sleeve.CASH}.get(asset, Sleeve.TREND)
     watched = decision is not None and symbol in decision.memory.holdings

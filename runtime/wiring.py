@@ -208,7 +208,7 @@ def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
         connection = Connection(clock, keys, hosts)
     gather = ThreadGather(WORKERS)
     opened.callback(gather.close)
-    alerter, second = channels(settings, clock)
+    alerter, second = channels(settings, clock, store)
     return World(
         clock=clock,
         pools=(*upstream, *_local_files(settings)),

@@ -1,6 +1,8 @@
 """Telegram: the hour's alerts as one message, or as few as the length limit allows.
 
-Bot API over HTTPS, `POST /bot<token>/sendMessage`. What an answer means (only the code and `parameters` are contract):
+Bot API over HTTPS, `POST /bot<token>/sendMessage`; the newest alert that has a picture is a `sendPhoto` of its own,
+after all the others, and comes in words alone where the picture is not taken. What an answer means (only the code and
+`parameters` are contract):
 
     200 ok                   delivered
     400 + migrate_to_chat_id the group has a new id: used for this delivery, and told in the receipt
@@ -20,7 +22,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -29,13 +31,16 @@ import requests
 import urllib3
 
 from runtime.domain.alerts import Alert, Severity
-from runtime.domain.messages import Page, clean, pages
-from runtime.domain.paging import parsed
+from runtime.domain.messages import Page, clean, digest, pages
+from runtime.domain.paging import parsed, units
 from runtime.domain.redaction import redact
 from runtime.domain.texts import Language
 from runtime.ports import Clock, Receipt
 
+Picture = Callable[[Alert], bytes | None]
+"""A PNG for an alert that has one."""
 NAME = "telegram"
+CAPTION_UNITS_MAX = 1024
 RETRY_AFTER_MAX_S = 10
 BETWEEN_MESSAGES_S = 1
 ANSWER_BYTES_MAX = 1_000_000
@@ -84,12 +89,13 @@ class _Answer:
 class TelegramAlerter:
     """The operator's Telegram chat; a page that carries a warning or worse makes a sound."""
 
-    def __init__(self, bot: Bot, language: Language, clock: Clock, http: requests.Session | None = None) -> None:
-        """`http` is the session to use; its adapters must not retry by themselves (requests' own do not)."""
+    def __init__(self, bot: Bot, language: Language, clock: Clock, picture: Picture = lambda _: None) -> None:
+        """`picture` draws an alert that has a picture; its PNG is sent with the words as caption."""
         self._bot = bot
+        self._picture = picture
         self._language = language
         self._clock = clock
-        self._http = http or requests.Session()
+        self._http = requests.Session()  # whose adapters do not retry by themselves
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_Redaction((bot.token, bot.chat_id)))
 
@@ -100,13 +106,29 @@ class TelegramAlerter:
         if not alerts:
             return []
         delivery = _Delivery(self._bot, self._clock, self._http)
-        outcome: dict[int, _Answer] = {}
+        pictured, png = self._pictured(alerts)
+        outcome = self._in_words(delivery, [alert for alert in alerts if alert is not pictured])
+        if pictured is not None:
+            answer = delivery.show(digest([pictured], self._language, self._bot.runbook_url), png)
+            outcome |= {pictured.id: answer} if answer.ok else self._in_words(delivery, [pictured])
+        return [self._receipt(alert, outcome[alert.id], delivery.moved_to) for alert in alerts]
+
+    def _pictured(self, alerts: Sequence[Alert]) -> tuple[Alert | None, bytes]:
+        """The newest alert that has a picture, and the picture."""
+        for alert in reversed(alerts):
+            if png := self._picture(alert):
+                return alert, png
+        return None, b""
+
+    def _in_words(self, delivery: _Delivery, alerts: Sequence[Alert]) -> dict[str, _Answer]:
+        """The answer that each alert's pages had, by id; the first that is not well stands."""
+        outcome: dict[str, _Answer] = {}
         for page in pages(alerts, self._language, self._bot.runbook_url):
             answer = delivery.send(page)
-            for at in page.alerts:
-                if at not in outcome or outcome[at].ok:
-                    outcome[at] = answer
-        return [self._receipt(alert, outcome[at], delivery.moved_to) for at, alert in enumerate(alerts)]
+            for name in (alerts[at].id for at in page.alerts):
+                if name not in outcome or outcome[name].ok:
+                    outcome[name] = answer
+        return outcome
 
     def probe(self) -> Mapping[str, str]:
         delivery = _Delivery(self._bot, self._clock, self._http)
@@ -162,17 +184,30 @@ class _Delivery:
         self._sent = True
         return answer
 
-    def _post(self, message: Mapping[str, Any]) -> _Answer:
-        answer = self._call_patiently(message)
+    def show(self, html: str, png: bytes) -> _Answer:
+        """Send a picture with its words, silently; not at all where they are longer than a caption may be."""
+        if self._over:
+            return self._over
+        if units(parsed(html)) > CAPTION_UNITS_MAX:
+            return _Answer(0, "too long for a caption")
+        if self._sent:
+            self._clock.sleep(max(0.0, min(BETWEEN_MESSAGES_S, self._left())))
+        self._sent = True
+        words = {"caption": html, "parse_mode": "HTML", "disable_notification": "true"}
+        return self._post(words, png)
+
+    def _post(self, message: Mapping[str, Any], png: bytes = b"") -> _Answer:
+        answer = self._call_patiently(message, png)
         moved = answer.whole("migrate_to_chat_id")
         if moved is None or self.moved_to:
             return answer
         self.moved_to = str(moved)
-        return self._call_patiently(message)
+        return self._call_patiently(message, png)
 
-    def _call_patiently(self, message: Mapping[str, Any]) -> _Answer:
+    def _call_patiently(self, message: Mapping[str, Any], png: bytes) -> _Answer:
         payload = {"chat_id": self.moved_to or self._bot.chat_id, **message}
-        answer = self.call("sendMessage", payload)
+        method = "sendPhoto" if png else "sendMessage"
+        answer = self.call(method, payload, png)
         if answer.code != HTTPStatus.TOO_MANY_REQUESTS:
             return answer
         pause = answer.whole("retry_after")
@@ -180,30 +215,33 @@ class _Delivery:
             return answer
         self._waited = True
         self._clock.sleep(pause)
-        return self.call("sendMessage", payload)
+        return self.call(method, payload, png)
 
     def _left(self) -> float:
         return self._deadline - self._clock.monotonic()
 
-    def call(self, method: str, payload: Mapping[str, Any]) -> _Answer:
+    def call(self, method: str, payload: Mapping[str, Any], png: bytes = b"") -> _Answer:
         """One call, bounded by what is left of the total time; never raises."""
         left = self._left()
         if left <= 0:
             return _Answer(0, f"no time left of {self._bot.total_s:g} s")
         answers: list[_Answer] = []
-        caller = threading.Thread(target=lambda: answers.append(self._request(method, payload)), daemon=True)
+        caller = threading.Thread(target=lambda: answers.append(self._request(method, payload, png)), daemon=True)
         caller.start()
         caller.join(left)
         return answers[0] if answers else _Answer(0, f"no answer within {self._bot.total_s:g} s")
 
-    def _request(self, method: str, payload: Mapping[str, Any]) -> _Answer:
+    def _request(self, method: str, payload: Mapping[str, Any], png: bytes) -> _Answer:
         url = f"{self._bot.base_url.rstrip('/')}/bot{self._bot.token}/{method}"
+        body: dict[str, Any] = {"json": payload}
+        if png:
+            body = {"data": payload, "files": {"photo": ("status.png", png, "image/png")}}
         try:
             with self._http.post(
-                url, json=payload, timeout=self._bot.timeouts, allow_redirects=False, stream=True
+                url, **body, timeout=self._bot.timeouts, allow_redirects=False, stream=True
             ) as response:
-                body = response.raw.read(ANSWER_BYTES_MAX, decode_content=True)
-                return self._read(response.status_code, body)
+                answer = response.raw.read(ANSWER_BYTES_MAX, decode_content=True)
+                return self._read(response.status_code, answer)
         except requests.Timeout:
             return _Answer(0, "timed out")
         # Whatever these say holds the URL and so the token: only the name of the type leaves.

@@ -175,6 +175,12 @@ def recovered(incidents: Mapping[str, Incident], kind: str) -> tuple[dict[str, I
     return {name: incident for name, incident in incidents.items() if name != kind}, incidents.get(kind)
 
 
+def outcome_of(receipt: Receipt) -> dict[str, str]:
+    """Which alert, by which service, and what became of it: neither its words nor where it went."""
+    outcome = "delivered" if receipt.delivered else "refused" if receipt.permanent else "waits"
+    return {"alert": receipt.alert_id, "channel": receipt.channel, "outcome": outcome}
+
+
 def for_the_second(alerts: Collection[Alert], receipts: Mapping[str, Receipt], *, first_is_down: bool) -> list[Alert]:
     """What the second channel tells: of what the first did not take, all that is critical, that was tried before, or
     that is refused for good; everything where the first has been down for hours. The rest may wait for the first.

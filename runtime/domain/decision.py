@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from runtime.domain.money import ZERO, Dec
+from runtime.domain.money import CASH, CORE, ZERO, Dec
 from runtime.domain.orders import Side, Sleeve
 from runtime.domain.values import Value
 
@@ -174,3 +174,9 @@ class Plan(metaclass=Value):
     redeem: Dec = ZERO
     subscribe: Dec = ZERO
     gates: tuple[Gate, ...] = ()
+
+
+def target_shares(decision: Decision) -> dict[str, Decimal]:
+    """The share of equity (a fraction) that each asset is meant to have, by asset; what has no target is not there."""
+    trend = {t.symbol.removesuffix(CASH): t.weight * decision.trend_target_ratio for t in decision.targets}
+    return {CORE: decision.btc_target_ratio, **trend}

@@ -34,7 +34,7 @@ def equity_picture(report: Report, history: Sequence[Point], language: Language,
     """Lines of Markdown; none where fewer than two hours are known. `history` comes in any order."""
     now = [Point(report.slot, report.equity.total, report.index)] if report.equity else []
     points = {point.slot: point for point in (*history, *now) if point.slot <= report.slot}
-    values = _by_the_hour(points, lambda point: point.equity if figures else point.index)
+    values = by_the_hour(points, lambda point: point.equity if figures else point.index)
     if not values or len(values) == 1 or not values[0]:
         return []
     change = [value / values[0] - ONE for value in values]
@@ -50,7 +50,7 @@ def equity_picture(report: Report, history: Sequence[Point], language: Language,
     return [*chart, "", text("line.picture", language, facts)]
 
 
-def _by_the_hour(points: Mapping[str, Point], value: Callable[[Point], Decimal | None]) -> list[Decimal]:
+def by_the_hour(points: Mapping[str, Point], value: Callable[[Point], Decimal | None]) -> list[Decimal]:
     """One value an hour, from the first that is known within `HOURS_SHOWN` to the last."""
     known = {slot: found for slot, point in points.items() if (found := value(point)) is not None}
     if not known:

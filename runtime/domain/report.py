@@ -18,7 +18,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from runtime.domain.alerts import Alert, Receipt
+from runtime.domain.alerts import Alert, Receipt, outcome_of
 from runtime.domain.decision import Decision, Gate
 from runtime.domain.ladder import Tried
 from runtime.domain.ledger import fees
@@ -136,8 +136,7 @@ class Report(metaclass=Value):
     drift           unexplained units by asset
     alerts          what this hour tells the operator
     suppressed      side effects that a dry run held back, by kind, counted
-    usage, timings_ms, places   calls and weight used, milliseconds by step, where state and tape lie: not in the digest
-    receipts        what became of each alert that was told or waited; nor are these
+    usage, timings_ms, places, receipts    not in the digest: calls and weight, ms by step, files, what became of alerts
     """
 
     slot: str
@@ -195,9 +194,8 @@ def to_document(report: Report) -> dict[str, Any]:
     document["recovered"] = [_order(i) if i.kind is Kind.ORDER else _move(i) for i in report.recovered]
     document["alerts"] = [{"kind": alert.kind, "severity": alert.severity.value} for alert in report.alerts]
     document["sha256"] = document_digest(document)
-    document["run"] = {name: _json(getattr(report, name)) for name in ("usage", "timings_ms", "places")}
-    document["run"]["receipts"] = [_receipt(receipt) for receipt in report.receipts]
-    return document
+    run = {name: _json(getattr(report, name)) for name in ("usage", "timings_ms", "places")}
+    return document | {"run": run | {"receipts": [outcome_of(receipt) for receipt in report.receipts]}}
 
 
 _PLAIN_FIELDS = ("slot", "mode", "account", "status", "exit_code", "error", "control", "missed", "pool", "holdings",
@@ -239,12 +237,6 @@ def _decision(decision: Decision | None) -> dict[str, Any] | None:
     if decision is None:
         return None
     return {f.name: _json(getattr(decision, f.name)) for f in fields(decision) if f.name not in {"gates", "memory"}}
-
-
-def _receipt(receipt: Receipt) -> dict[str, str]:
-    """Which alert, by which service, and what became of it: neither its words nor where it went."""
-    outcome = "delivered" if receipt.delivered else "refused" if receipt.permanent else "waits"
-    return {"alert": receipt.alert_id, "channel": receipt.channel, "outcome": outcome}
 
 
 def _order(intent: Intent) -> dict[str, Any]:

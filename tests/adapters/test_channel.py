@@ -128,7 +128,7 @@ from runtime.errors import SettingsError
 from runtime.wiring_channels import channels
 from runtime.adapters.clock import SystemClock
 try:
-    channels(parse_settings({"ENGINE_CHANNEL_URL": "json://h/hidden-part"}), SystemClock())
+    channels(parse_settings({"ENGINE_CHANNEL_URL": "json://h/hidden-part"}), SystemClock(), None)
 except SettingsError as error:
     print(error)
 """

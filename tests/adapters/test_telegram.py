@@ -13,6 +13,7 @@ import requests
 from runtime.adapters.clock import SimulatedClock, SystemClock
 from runtime.adapters.telegram import BETWEEN_MESSAGES_S, RETRY_AFTER_MAX_S, Bot, TelegramAlerter
 from runtime.domain.alerts import Alert, AlertKind, Severity, new_alert
+from runtime.domain.drawing import Canvas
 from runtime.domain.paging import parsed
 from runtime.domain.texts import Language
 from runtime.ports import Clock
@@ -331,3 +332,65 @@ def test_the_stand_in_queues_updates_confirms_by_offset_and_forgets_after_a_day(
         assert updates() == [second]
         now[0] = 24 * 3600
         assert updates() == []
+
+
+STATUS = new_alert(AlertKind.STATUS, SLOT, {"equity": "10000", "shares": "BTC 35.0 40.0 %"})
+
+
+def png_of(alert: Alert) -> bytes | None:
+    canvas = Canvas(80, 40)
+    canvas.box(0, 0, 40, 20, "line")
+    return canvas.png() if alert.kind == AlertKind.STATUS else None
+
+
+def an_illustrated_one(server: TelegramServer, clock: Clock) -> TelegramAlerter:
+    return TelegramAlerter(a_bot(server), Language.EN, clock, png_of)
+
+
+def test_a_status_comes_as_a_picture_with_its_words_after_what_is_urgent(
+    server: TelegramServer, clock: SimulatedClock
+) -> None:
+    receipts = an_illustrated_one(server, clock).deliver([STATUS, BREAKER])
+    assert [(r.alert_id, r.delivered) for r in receipts] == [(STATUS.id, True), (BREAKER.id, True)]
+    assert [method for method, _ in server.calls] == ["sendMessage", "sendPhoto"]
+    [photo] = server.photos
+    assert photo["photo"] == png_of(STATUS)
+    assert photo["chat_id"] == CHAT
+    assert photo["disable_notification"] == "true"
+    assert "Equity 10000 USDT" in photo["seen"]
+    assert "Equity" not in server.messages[0]["seen"]
+
+
+@pytest.mark.parametrize("fault", ["refused", "gateway", "garbage", "cut"])
+def test_a_picture_that_is_not_taken_leaves_the_words(
+    server: TelegramServer, clock: SimulatedClock, fault: str
+) -> None:
+    server.refuse_photos = fault == "refused"
+    server.faults = [] if fault == "refused" else [None, Fault(fault)]
+    receipts = an_illustrated_one(server, clock).deliver([STATUS, BREAKER])
+    assert all(receipt.delivered for receipt in receipts)
+    assert server.photos == []
+    assert "Equity 10000 USDT" in server.messages[-1]["seen"]
+
+
+def test_more_words_than_a_caption_takes_come_without_a_picture(server: TelegramServer, clock: SimulatedClock) -> None:
+    long = replace(STATUS, facts={"equity": "1", "shares": "x" * 590, "holdings": "y" * 590})
+    [receipt] = an_illustrated_one(server, clock).deliver([long])
+    assert receipt.delivered
+    assert [method for method, _ in server.calls] == ["sendMessage"]
+
+
+def test_a_chat_that_refuses_everything_gets_no_picture_either(server: TelegramServer, clock: SimulatedClock) -> None:
+    server.blocked.add(CHAT)
+    receipts = an_illustrated_one(server, clock).deliver([STATUS, BREAKER])
+    assert not any(receipt.delivered for receipt in receipts)
+    assert server.photos == []
+    assert [method for method, _ in server.calls] == ["sendMessage"]
+
+
+def test_a_moved_chat_gets_its_picture_at_the_new_address(server: TelegramServer, clock: SimulatedClock) -> None:
+    server.moved[CHAT] = -100777
+    server.chats = {"-100777"}
+    [receipt] = an_illustrated_one(server, clock).deliver([STATUS])
+    assert receipt.delivered
+    assert server.photos[0]["chat_id"] == "-100777"

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 from runtime.domain.alerts import Alert
 from runtime.domain.report import CycleStatus
+from runtime.domain.status_picture import shares_in
+from runtime.errors import StoreUnavailable
+from runtime.last_hours import picture_of
+from runtime.ports import CycleRecord, Store
 from tests.support.worlds import ACCOUNT, DOWN, Scene, scene
 
 
@@ -59,3 +66,33 @@ def test_a_late_or_missed_hour_delays_the_status_report_and_swallows_none() -> N
             s.hour(f"2026-03-{hour}Z")
             told += [hour for alert in s.messenger.taken[before:] if alert.kind == "status"]
         assert told == ["15T09", "16T11", "17T13"]
+
+
+def test_the_status_report_has_a_picture_of_the_hours_before_it_and_of_its_own_shares() -> None:
+    with scene() as s:
+        for _ in range(3):
+            s.next()
+        s.next(24)
+        status = [alert for alert in s.messenger.taken if alert.kind == "status"][-1]
+        drawn = picture_of(status, s.store)
+        assert drawn is not None
+        assert drawn.startswith(b"\x89PNG")
+        shares = shares_in(status.facts["shares"])
+        assert abs(sum(share for _, share, _ in shares) - 100) < 1
+        assert {asset for asset, _, target in shares if target is not None} >= {"BTC"}
+        trade = next(alert for alert in s.messenger.taken if alert.kind == "trade")
+        assert picture_of(trade, s.store) is None
+
+
+def test_a_store_that_does_not_answer_costs_the_picture_and_nothing_else() -> None:
+    with scene() as s:
+        s.hour()
+        status = next(alert for alert in s.messenger.taken if alert.kind == "status")
+        assert picture_of(status, cast("Store", Gone())) is None
+
+
+class Gone:
+    """A store whose hours cannot be read."""
+
+    def cycles(self, limit: int, before: str = "") -> Sequence[CycleRecord]:
+        raise StoreUnavailable("store: no answer")

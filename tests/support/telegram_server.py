@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -21,6 +22,7 @@ TOKEN = "123456:planted-token-AAE"
 CHAT = "-1001"
 TAGS = {"b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "a", "code", "pre", "blockquote"}
 UPDATES_KEPT_S = 24 * 3600
+PHOTO_BYTES_MAX, PHOTO_SIDES_MAX, CAPTION_MAX = 10_000_000, 10_000, 1024
 _PIECES = re.compile(r"<[^<>]*>|&[^;\s&<]*;|[^<&]+|.", re.DOTALL)
 _OPENING = re.compile(r'<([a-z]+)(?: href="[^"<>]*")?>')
 _NAMED = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&quot;": '"'}
@@ -82,10 +84,12 @@ class TelegramServer:
     moved: dict[str, int] = field(default_factory=dict)
     refuse_markup: bool = False
     refuse_all: bool = False
+    refuse_photos: bool = False
     faults: list[Fault | None] = field(default_factory=list)
     now_s: Callable[[], float] = lambda: 0.0
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
+    photos: list[dict[str, Any]] = field(default_factory=list)
     updates: list[tuple[int, float, dict[str, Any]]] = field(default_factory=list)
     next_update_id: int = 100
     url: str = ""
@@ -105,6 +109,7 @@ class TelegramServer:
             "getme": self._get_me,
             "getchat": self._get_chat,
             "sendmessage": self._send_message,
+            "sendphoto": self._send_photo,
             "getupdates": self._get_updates,
         }.get(method.lower())
         return handler(given) if handler else error(404, "Not Found")
@@ -145,11 +150,45 @@ class TelegramServer:
         self.messages.append({**given, "seen": text})
         return ok({"message_id": len(self.messages), "date": int(self.now_s()), "text": text})
 
+    def _send_photo(self, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Checked as Telegram checks it: a picture it can read, in its bounds, with a caption that is not too long."""
+        fault = self._chat_fault(given)
+        if fault:
+            return fault
+        photo, caption = given.get("photo", b""), str(given.get("caption", ""))
+        if given.get("parse_mode") == "HTML":
+            try:
+                caption = parse_html(caption)
+            except MarkupError as fault_in_text:
+                return error(400, f"Bad Request: can't parse entities: {fault_in_text}")
+        if self.refuse_photos or not photo.startswith(b"\x89PNG\r\n\x1a\n") or len(photo) > PHOTO_BYTES_MAX:
+            return error(400, "Bad Request: IMAGE_PROCESS_FAILED")
+        width, height = int.from_bytes(photo[16:20], "big"), int.from_bytes(photo[20:24], "big")
+        if width + height > PHOTO_SIDES_MAX or max(width, height) > 20 * min(width, height):
+            return error(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
+        if len(caption.encode("utf-16-le")) // 2 > CAPTION_MAX:
+            return error(400, "Bad Request: message caption is too long")
+        self.photos.append({**given, "seen": caption})
+        return ok({"message_id": len(self.photos), "date": int(self.now_s()), "photo": []})
+
     def _get_updates(self, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         offset, limit = int(given.get("offset", 0)), int(given.get("limit", 100))
         fresh = [update for update in self.updates if self.now_s() - update[1] < UPDATES_KEPT_S]
         self.updates = fresh[offset:] if offset < 0 else [update for update in fresh if update[0] >= offset]
         return ok([{"update_id": number, **body} for number, _, body in self.updates[:limit]])
+
+
+def multipart(content_type: str, body: bytes) -> dict[str, Any]:
+    """The fields of a form: text, or bytes where a file name is given."""
+    whole = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    found: dict[str, Any] = {}
+    for part in whole.walk():
+        name = part.get_param("name", header="content-disposition")
+        if isinstance(name, str):
+            content = part.get_payload(decode=True)
+            assert isinstance(content, bytes)
+            found[name] = content if part.get_filename() else content.decode()
+    return found
 
 
 def ok(result: Any) -> tuple[int, dict[str, Any]]:
@@ -172,7 +211,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(dict(parse_qsl(urlsplit(self.path).query)))
 
     def do_POST(self) -> None:
-        self._serve(json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}"))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        kind = self.headers.get("Content-Type", "")
+        self._serve(multipart(kind, body) if kind.startswith("multipart/form-data") else json.loads(body or b"{}"))
 
     def _serve(self, given: dict[str, Any]) -> None:
         telegram = self.telegram

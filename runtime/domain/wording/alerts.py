@@ -228,8 +228,14 @@ ALERTS: Mapping[str, tuple[str, str]] = {
     ),
     "alert.status.title": ("Status", "状态报告"),
     "alert.status.body": (
-        "Equity {equity} USDT, today {today}, drawdown {drawdown}. Holdings: {holdings}. Pool: {source}, {age} days.",
-        "总资产 {equity} USDT，今日 {today}，回撤 {drawdown}。持仓：{holdings}。币池：{source}，已 {age} 天。",
+        (
+            "Equity {equity} USDT, today {today}, drawdown {drawdown}. Holdings: {holdings}. "
+            "Share and target: {shares}. Pool: {source}, {age} days."
+        ),
+        (
+            "总资产 {equity} USDT，今日 {today}，回撤 {drawdown}。持仓：{holdings}。"
+            "占比与目标：{shares}。币池：{source}，已 {age} 天。"
+        ),
     ),
     "alert.recovered.title": ("Recovered", "已恢复"),
     "alert.recovered.body": (
