@@ -41,7 +41,8 @@ def history(*values: str, end: str = SLOT) -> list[Point]:
 def pixels(png: bytes | None) -> NDArray[np.int64]:
     """Decoded by another program's reader: rows of red, green, blue."""
     assert png is not None
-    return np.rint(imread(io.BytesIO(png), format="png")[:, :, :3] * 255).astype(int)
+    read: NDArray[np.int64] = np.rint(imread(io.BytesIO(png), format="png")[:, :, :3] * 255).astype(int)
+    return read
 
 
 def where(picture: NDArray[np.int64], colour: str) -> NDArray[np.int64]:
