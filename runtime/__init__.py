@@ -22,6 +22,7 @@ Around the hour
     wiring_pages  what a finished run leaves for people: page, figures, picture
     wiring_past  the same for a history: candles and a plan become an account in the past
     wiring_channels  the ways to the operator: Telegram, and the one for when it is down
+    wiring_desk  where things are for the operator's commands
     wiring_stores  an account's documents alone, for commands that ask the exchange for nothing
     backtest     run_cycle over simulated hours; the only loop over time
     history_command  the command line of a history run, its progress and its folder
@@ -38,8 +39,12 @@ Around the hour
     replay       run a taped hour again, and show what differs
     operations   what an operator does between hours: init, adopt, control, orders
     backup       an account's documents into a file, back, and from one store to the other
-    answers      what may be asked of an account between hours: why
+    desk         what commands work with that need the account's store alone
+    answers      what may be asked of an account between hours: why, how it stands, what it holds
     operator_commands  the commands that ask them
+    pool_commands  the upstream's pool: shown, judged, published
+    state_commands  state and tapes: shown, proved, migrated
+    command_line  which commands there are, and what each may be told
     operator_tables  how they are shown in a terminal
     books        the ledger read as a whole, and written out: exports
     results      profit and performance, from the hours and the ledger

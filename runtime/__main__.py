@@ -10,33 +10,31 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from secrets import token_hex
 
 from runtime.backup import Archive, Copied, Target, back_up, move, restore
-from runtime.book_commands import BOOK_COMMANDS, Desk, add_book_parsers
+from runtime.book_commands import BOOK_COMMANDS
 from runtime.command import Arguments, keep_to_ourselves, say
+from runtime.command_line import command_line
 from runtime.config import asked_mode, read_settings, read_store_settings
+from runtime.desk import Desk
 from runtime.domain.control import Mode
-from runtime.domain.ledger import Book
 from runtime.domain.money import parse_decimal, plain
 from runtime.domain.slots import MINUTE_MS
-from runtime.domain.state import State, refuse_unusable
-from runtime.domain.texts import Language
+from runtime.domain.state import refuse_unusable
 from runtime.errors import BadInput, EngineError, SettingsError
 from runtime.operations import (
-    HEARTBEAT_MINUTES,
     accept_drift,
     adopt,
-    open_intents,
     set_control,
     settle_by_hand,
     start_account,
 )
-from runtime.operator_commands import ANSWER_COMMANDS, add_answer_parsers
+from runtime.operator_commands import ANSWER_COMMANDS, listed_orders, overview
 from runtime.run_settings import RunMode, Settings
 from runtime.wiring import Wired, wired
-from runtime.wiring_stores import archive_file, export_place, kept_reports, place_of, target_of, wired_store
+from runtime.wiring_desk import places_of
+from runtime.wiring_stores import archive_file, place_of, target_of, wired_store
 
 Answer = Mapping[str, object]
 SECRET_MIN = 8
@@ -74,12 +72,12 @@ class WholeCommand:
 
 def _started(wiring: Wired, given: argparse.Namespace) -> Answer:
     del given
-    return _overview(start_account(wiring.settings, wiring.world))
+    return overview(start_account(wiring.settings, wiring.world))
 
 
 def _adopted(wiring: Wired, given: argparse.Namespace) -> Answer:
     amount = parse_decimal(given.amount, "amount")
-    return _overview(adopt(wiring.world, given.asset.upper(), amount))
+    return overview(adopt(wiring.world, given.asset.upper(), amount))
 
 
 def _controlled(wiring: Wired, given: argparse.Namespace) -> Answer:
@@ -96,24 +94,20 @@ def _orders(wiring: Wired, given: argparse.Namespace) -> Answer:
     if given.settle is not None:
         closed = settle_by_hand(wiring.world, given.settle, given.who, given.why)
         return {"settled": closed.id, "status": closed.status.value}
-    listed = [
-        {"id": i.id, "symbol": i.symbol, "side": i.side.value, "quantity": plain(i.quantity), "detail": i.detail}
-        for i in open_intents(wiring.world)
-    ]
-    return {"open": listed}
+    listed = listed_orders(wiring.world.store.load().state)
+    if not given.json:
+        from runtime.operator_tables import orders_text
+
+        say(orders_text(listed, colour=sys.stdout.isatty()))
+        return {"open": listed["open"]}
+    return listed
 
 
 def _drift(wiring: Wired, given: argparse.Namespace) -> Answer:
     if given.accept is None:
         state = wiring.world.store.load().state
         return {"drift": {} if state is None else {asset: plain(amount) for asset, amount in state.drift.items()}}
-    return _overview(accept_drift(wiring.world, given.accept.upper(), given.who, given.why))
-
-
-def _status(wiring: Wired, given: argparse.Namespace) -> Answer:
-    del given
-    state = wiring.world.store.load().state
-    return {"state": "none"} if state is None else _overview(state)
+    return overview(accept_drift(wiring.world, given.accept.upper(), given.who, given.why))
 
 
 def _heartbeat(settings: Settings, store: Archive, given: argparse.Namespace) -> Answer:
@@ -169,16 +163,11 @@ def _examined(given: argparse.Namespace) -> int:
     return consult(Arguments(overrides, given.json, validate_only=True, deep=given.deep), wired)
 
 
-def _overview(state: State) -> Answer:
-    return {
-        "slot_done": state.slot_done,
-        "managed": {asset: plain(amount) for asset, amount in sorted(state.ledger.assets(Book.SPOT).items())},
-        "earn": {asset: plain(amount) for asset, amount in sorted(state.ledger.assets(Book.EARN).items())},
-        "reserved": {asset: plain(amount) for asset, amount in sorted(state.ledger.assets(Book.RESERVED).items())},
-        "drift": {asset: plain(amount) for asset, amount in sorted(state.drift.items())},
-        "open_intents": len(state.open_intents),
-        "done_today": list(state.day.done) if state.day else [],
-    }
+def _completed(given: argparse.Namespace) -> int:
+    import shtab
+
+    say(shtab.complete(command_line(given.name), shell=given.shell))
+    return 0
 
 
 COMMANDS: Mapping[str, Command | StoreCommand | BookCommand | WholeCommand] = {
@@ -188,63 +177,14 @@ COMMANDS: Mapping[str, Command | StoreCommand | BookCommand | WholeCommand] = {
     "control": Command(_controlled, {}),
     "orders": Command(_orders, {}),
     "drift": Command(_drift, {}),
-    "status": Command(_status, {}),
     "heartbeat": StoreCommand(_heartbeat),
     "backup": StoreCommand(_backed_up),
     "restore": StoreCommand(_restored),
     "move": StoreCommand(_moved),
     "doctor": WholeCommand(_examined),
+    "completion": WholeCommand(_completed),
     **{name: BookCommand(run) for name, run in {**BOOK_COMMANDS, **ANSWER_COMMANDS}.items()},
 }
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m runtime", description=__doc__)
-    parser.add_argument("--mode", choices=["paper", "dry_run", "live"], help="default: ENGINE_MODE, else paper")
-    parser.add_argument("--at", metavar="HOUR", help="paper only: the simulated UTC hour")
-    parser.add_argument("--market", metavar="WHAT", help="paper only: embedded, a candle folder, or binance")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("init", help="first start: what is there becomes managed (USDT, BNB) or reserved (the rest)")
-    commands.add_parser("rebuild", help="state lost: rebuild it from the exchange's own records")
-    adopting = commands.add_parser("adopt", help="put a reserved coin under management")
-    adopting.add_argument("asset")
-    adopting.add_argument("amount")
-    control = commands.add_parser("control", help="show or set the kill switch")
-    control.add_argument("to", nargs="?", choices=[mode.value for mode in Mode])
-    control.add_argument("--minutes", type=int, help="back to run after so many minutes")
-    orders = commands.add_parser("orders", help="list open intents, or settle one by hand")
-    orders.add_argument("--settle", metavar="ID", help="close it as not placed, after looking at the exchange")
-    drift = commands.add_parser("drift", help="show what no evidence explains, or accept it")
-    drift.add_argument("--accept", metavar="ASSET", help="declare it explained: buys may go on")
-    for command in (control, orders, drift):
-        command.add_argument("--who", default="operator")
-        command.add_argument("--why", default="")
-    commands.add_parser("status", help="what the state holds")
-    doctor = commands.add_parser("doctor", help="prove that an hour could run; never trades (main.py --validate-only)")
-    doctor.add_argument("--deep", action="store_true", help="a test order for every pair in play")
-    doctor.add_argument("--json", action="store_true", help="print one JSON line and nothing else")
-    heartbeat = commands.add_parser("heartbeat", help="exit 3 if no hour has ended lately; needs only the store")
-    heartbeat.add_argument("--max-age-minutes", type=int, default=HEARTBEAT_MINUTES)
-    _add_copying(commands)
-    add_book_parsers(commands)
-    add_answer_parsers(commands)
-    return parser
-
-
-def _add_copying(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    backup = commands.add_parser("backup", help="every document of the account into one file; needs only the store")
-    backup.add_argument("file", help="a new file; compressed if its name ends in .gz")
-    backup.add_argument("--cache", action="store_true", help="with the candle cache, which can be fetched again")
-    restoring = commands.add_parser("restore", help="put a backup in the place of the account's documents")
-    restoring.add_argument("file")
-    restoring.add_argument("--of", metavar="ACCOUNT", default="", help="the file is this other account's")
-    restoring.add_argument("--check", action="store_true", help="prove the file and the target; write nothing")
-    moving = commands.add_parser("move", help="take the account to another store; this one is closed for good")
-    moving.add_argument(
-        "--to", metavar="STORE", required=True, help="firestore, or sqlite:FOLDER (its ENGINE_DATA_DIR)"
-    )
-    for command in (restoring, moving):
-        command.add_argument("--force", metavar="ACCOUNT", default="", help="overwrite the state of this account")
 
 
 def _answered(given: argparse.Namespace, command: Command | StoreCommand | BookCommand) -> Answer:
@@ -264,17 +204,15 @@ def _answered(given: argparse.Namespace, command: Command | StoreCommand | BookC
 
 def _from_the_books(command: BookCommand, given: argparse.Namespace) -> Answer:
     mode = asked_mode(given.mode)
-    settings = read_store_settings(mode, given.market)
-    folder, paper = Path(settings.data_dir) / "exports", mode is RunMode.PAPER
-    kept, language = kept_reports(settings, paper=paper), Language(settings.language)
+    settings, paper = read_store_settings(mode, given.market), mode is RunMode.PAPER
     with wired_store(settings, paper=paper) as store:
-        desk = Desk(store, settings.account, folder, export_place, say, sys.stdout.isatty(), kept, language)
-        return command.run(desk, given)
+        places = places_of(settings, paper=paper)
+        return command.run(Desk(store, settings, places, say, sys.stdout.isatty(), given.at, paper), given)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 = done, 2 = bad settings or arguments, 3 = refused."""
-    given = _parser().parse_args(argv)
+    given = command_line().parse_args(argv)
     command = COMMANDS[given.command]
     if isinstance(command, WholeCommand):
         return command.run(given)

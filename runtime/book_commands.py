@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from runtime.answers import Kept, nothing_kept
 from runtime.books import costs_given, export, listed, opened_state
+from runtime.desk import Desk
 from runtime.domain.documents import encode
 from runtime.domain.exporting import CSV, FORMATS, ROWS_MAX, TABLES, Request
 from runtime.domain.ledger import Entry
@@ -24,32 +22,13 @@ from runtime.domain.lots import Method
 from runtime.domain.money import parse_decimal, plain
 from runtime.domain.results import Quality
 from runtime.domain.slots import date_at
-from runtime.domain.texts import Language
 from runtime.errors import BadInput
-from runtime.ports import Store
 from runtime.results import PERIODS, Period, performance, profits
 
 Answer = Mapping[str, object]
 LISTED_DAYS = 7
 LISTED_MAX = 5_000
 SINCE = "since"
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What these commands work with: the account's store and name, where exports go, and how things are said.
-
-    `kept` finds the reports that this machine keeps.
-    """
-
-    store: Store
-    account: str
-    folder: Path
-    place: Callable[[Path | None], AbstractContextManager[Callable[[str], object]]]
-    say: Callable[[str], None]
-    colour: bool = False
-    kept: Kept = nothing_kept
-    language: Language = Language.EN
 
 
 def add_book_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -73,8 +52,6 @@ def add_book_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParse
     found.add_argument("--since", dest="first", metavar="DATE", help="default: the first hour")
     for command in (pnl, found):
         command.add_argument("--method", choices=[m.value for m in Method], default=Method.AVERAGE.value)
-    for command in (ledger, pnl, found):
-        command.add_argument("--json", action="store_true", help="one JSON line with everything, and no table")
 
 
 def run_export(desk: Desk, given: argparse.Namespace) -> Answer:
@@ -94,7 +71,7 @@ def run_export(desk: Desk, given: argparse.Namespace) -> Answer:
         given.rows_max,
     )
     path = _target(desk, given.out, request.file_name)
-    told = export(desk.store, request, lambda: desk.place(path))
+    told = export(desk.store, request, lambda: desk.places.export(path))
     return {
         "file": "-" if path is None else str(path),
         "rows": told.rows,

@@ -42,10 +42,11 @@ class Arguments:
             say(text)
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Wrong arguments end like wrong settings: with exit 2 and the exit line."""
 
     def error(self, message: str) -> NoReturn:
+        """End the process, with the usage on standard error and the line on standard output."""
         self.print_usage(sys.stderr)
         print_line({"exit_code": 2, "status": CycleStatus.BAD_SETTINGS.value, "error": f"arguments: {message}"})
         sys.exit(2)
@@ -76,7 +77,7 @@ def say(text: str) -> None:
 
 def arguments(argv: Sequence[str] | None) -> Arguments:
     """Parse the command line; exits with 2 and its usage where it is wrong."""
-    parser = _Parser(
+    parser = Parser(
         description="Run one hour of the engine.",
         epilog="Exit codes: 0 done (also: lease held, slot done) · 1 unexpected error · 2 bad settings · "
         "3 aborted before trading · 4 finished with failed or unknown orders",

@@ -27,10 +27,10 @@ def picture_of(alert: Alert, store: Store) -> bytes | None:
 
 
 def _point(record: CycleRecord) -> Point:
-    return Point(record.slot, _amount(record, "equity"), _amount(record, "index"))
+    return Point(record.slot, figure_of(record, "equity"), figure_of(record, "index"))
 
 
-def _amount(record: CycleRecord, name: str) -> Decimal | None:
+def figure_of(record: CycleRecord, name: str) -> Decimal | None:
     """A figure of an hour's document; None where an older version did not keep it, or it had none."""
     try:
         amount = Decimal(record.summary.get(name, ""))

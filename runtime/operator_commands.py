@@ -1,4 +1,4 @@
-"""The commands that answer from the account's store alone: `why`.
+"""The commands that answer from the account's store alone: `why`, `status`, `positions`, with `orders` beside them.
 
 They need no key, no exchange and no lease. Each prints a table for people and ends with one JSON line that holds
 everything; with `--json` that line stands alone.
@@ -8,28 +8,52 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
 
-from runtime.answers import card_for
-from runtime.book_commands import Desk
+from runtime.answers import card_for, positions_of, status_of
+from runtime.desk import Desk
 from runtime.domain.documents import encode
+from runtime.domain.ledger import Book
+from runtime.domain.money import plain
+from runtime.domain.orders import Intent
+from runtime.domain.state import State, refuse_unusable
 from runtime.domain.texts import Language
 from runtime.domain.why_text import worded
+from runtime.pool_commands import run_pool
+from runtime.state_commands import run_state, run_tapes
 
 Answer = Mapping[str, object]
 
 
 def add_answer_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The arguments of the commands."""
+    commands.add_parser("status", help="how the account stands: last hour, control, holdings, what is wrong")
     why = commands.add_parser("why", help="of a slot: what it saw, decided, did, and what stopped the rest")
     why.add_argument("slot", nargs="?", metavar="SLOT", help="a UTC hour, as 2026-11-21T09; default: the newest")
-    why.add_argument("--json", action="store_true", help="one JSON line with everything, and no table")
+    commands.add_parser("positions", help="what is held, with entry, value and stop, at the last hour's prices")
+
+
+def run_status(desk: Desk, given: argparse.Namespace) -> Answer:
+    """How the account stands; `state: none` for one that nobody opened."""
+    from runtime.operator_tables import status_text  # noqa: PLC0415 - a table library is for those who ask for a table
+
+    state = desk.store.load().state
+    refuse_unusable(state, desk.account)
+    if state is None or not state.initialised_ms:
+        return {"state": "none"}
+    status = status_of(desk.store, desk.account)
+    if not given.json:
+        desk.say(status_text(status, overview(state), colour=desk.colour))
+    told = encode(status)
+    return {**overview(state), **{name: value for name, value in told.items() if name not in {"slot", "drift"}}}
 
 
 def run_why(desk: Desk, given: argparse.Namespace) -> Answer:
     """The card of a slot; in JSON each trade not made has `needs`, what would have to change, in English."""
-    from runtime.operator_tables import why_text  # noqa: PLC0415 - a table library is for those who ask for a table
+    from runtime.operator_tables import why_text  # noqa: PLC0415 - as above
 
-    card = card_for(desk.store, desk.account, given.slot, desk.kept)
+    card = card_for(desk.store, desk.account, given.slot, desk.places.kept)
     if not given.json:
         desk.say(why_text(card, desk.language, colour=desk.colour))
         return {"slot": card.slot, "status": card.status, "held_back": len(card.held)}
@@ -39,4 +63,59 @@ def run_why(desk: Desk, given: argparse.Namespace) -> Answer:
     return {"card": document}
 
 
-ANSWER_COMMANDS: Mapping[str, Callable[[Desk, argparse.Namespace], Answer]] = {"why": run_why}
+def run_positions(desk: Desk, given: argparse.Namespace) -> Answer:
+    """What is held."""
+    from runtime.operator_tables import positions_text  # noqa: PLC0415 - as above
+
+    found = positions_of(desk.store, desk.account)
+    if not given.json:
+        desk.say(positions_text(found, colour=desk.colour))
+        return {"positions": len(found)}
+    return {"positions": [encode(position) for position in found]}
+
+
+def overview(state: State) -> dict[str, Any]:
+    """What the state holds, in short."""
+    return {
+        "slot_done": state.slot_done,
+        "managed": _plain(state.ledger.assets(Book.SPOT)),
+        "earn": _plain(state.ledger.assets(Book.EARN)),
+        "reserved": _plain(state.ledger.assets(Book.RESERVED)),
+        "drift": _plain(state.drift),
+        "open_intents": len(state.open_intents),
+        "done_today": list(state.day.done) if state.day else [],
+    }
+
+
+def listed_orders(state: State | None) -> dict[str, list[dict[str, Any]]]:
+    """The intents that no hour could settle yet, and those of the newest hour."""
+    intents = state.intents if state is not None else ()
+    newest = [intent for intent in intents if state is not None and intent.slot == state.slot_done]
+    return {
+        "open": [_short(intent) for intent in intents if intent.open],
+        "newest": [{**_short(intent), "slot": intent.slot, "status": intent.status.value} for intent in newest],
+    }
+
+
+def _short(intent: Intent) -> dict[str, Any]:
+    return {
+        "id": intent.id,
+        "symbol": intent.symbol,
+        "side": intent.side.value,
+        "quantity": plain(intent.quantity),
+        "detail": intent.detail,
+    }
+
+
+def _plain(amounts: Mapping[str, Decimal]) -> dict[str, str]:
+    return {asset: plain(amount) for asset, amount in sorted(amounts.items())}
+
+
+ANSWER_COMMANDS: Mapping[str, Callable[[Desk, argparse.Namespace], Answer]] = {
+    "status": run_status,
+    "why": run_why,
+    "positions": run_positions,
+    "pool": run_pool,
+    "state": run_state,
+    "tapes": run_tapes,
+}

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime.adapters.clock import SystemClock
-from runtime.answers import Kept
 from runtime.backup import Archive, File
 from runtime.errors import BadInput
-from runtime.ports import Clock, Identity, PoolSource
+from runtime.ports import Clock, Identity
 from runtime.run_settings import Settings
+
+if TYPE_CHECKING:
+    from runtime.adapters.firestore import FirestorePoolSource
 
 BUILT_IN_MARKETS = frozenset({"embedded", "binance"})
 CHECK_ATTEMPT_S, CHECK_READ_S = 4.0, 3.0
@@ -31,7 +33,7 @@ class Cloud:
     """
 
     store: Archive
-    upstream: PoolSource
+    upstream: FirestorePoolSource
     dial: Callable[[], None]
     identity: Callable[[], Identity]
 
@@ -57,13 +59,6 @@ def export_place(path: Path | None) -> AbstractContextManager[Callable[[str], ob
     from runtime.adapters.exports import whole_file, whole_stream
 
     return whole_stream() if path is None else whole_file(path)
-
-
-def kept_reports(settings: Settings, *, paper: bool = False) -> Kept:
-    """Finds the reports that this machine keeps of the account."""
-    from runtime.adapters.files import kept_report
-
-    return partial(kept_report, paper_home(settings) if paper else live_home(settings))
 
 
 def firestore_store(settings: Settings, *, brief: bool = False) -> Cloud:

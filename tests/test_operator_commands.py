@@ -133,8 +133,8 @@ def test_while_an_hour_holds_the_lease_a_command_changes_nothing(console: Consol
     [
         (("adopt", "BTC", "x"), 2, "amount"),
         (("adopt", "BTC", "1"), 2, "asset"),
-        (("--market", "nowhere", "status"), 2, "--market"),
-        (("--at", "yesterday", "status"), 2, "--at"),
+        (("--market", "nowhere", "control"), 2, "--market"),
+        (("--at", "yesterday", "control"), 2, "--at"),
     ],
 )
 def test_bad_arguments_say_what_is_wrong(console: Console, arguments: tuple[str, ...], code: int, named: str) -> None:

@@ -22,6 +22,7 @@ import stat
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,28 @@ class FilePoolSource:
 
     def read(self) -> Mapping[str, Any]:
         return _json_object(_read_bytes(self._path, POOL_BYTES_MAX, self.where), self.where)
+
+
+class PoolFile:
+    """A pool document of the operator's: a file, or, in a folder, one that is named by its date."""
+
+    def __init__(self, path: Path, as_of: date | None = None) -> None:
+        """Nothing is read yet."""
+        self._path = path / f"{as_of}.json" if path.is_dir() and as_of is not None else path
+        self.where = str(self._path)
+
+    def read(self) -> Mapping[str, Any]:
+        return _json_object(_read_bytes(self._path, POOL_BYTES_MAX, self.where), self.where)
+
+    def publish(self, payload: Mapping[str, Any]) -> str:
+        """Replace the file in one step."""
+        data = _encoded(json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        try:
+            _place(self._path.with_name(f".{self._path.name}.tmp"), self._path, data)
+            _flush_folder(self._path.parent)
+        except OSError as error:
+            raise Unavailable(self.where, error.strerror or str(error)) from None
+        return self.where
 
 
 class FolderReportSink:

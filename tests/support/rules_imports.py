@@ -19,6 +19,7 @@ WIRINGS = (
     "runtime/wiring_pages.py",
     "runtime/wiring_past.py",
     "runtime/wiring_stores.py",
+    "runtime/wiring_desk.py",
 )
 
 # What of this project a module may import; the first place that holds the module decides.
