@@ -42,11 +42,13 @@ def run_status(desk: Desk, given: argparse.Namespace) -> Answer:
     refuse_unusable(state, desk.account)
     if state is None or not state.initialised_ms:
         return {"state": "none"}
-    status = status_of(desk.store, desk.account)
+    status, short = status_of(desk.store, desk.account), overview(state)
     if not given.json:
-        desk.say(status_text(status, overview(state), colour=desk.colour))
+        desk.say(status_text(status, short, colour=desk.colour))
+        return short
     told = encode(status)
-    return {**overview(state), **{name: value for name, value in told.items() if name not in {"slot", "drift"}}}
+    more = {name: told[name] for name in told if name not in {"slot", "drift", "exit_code"}}
+    return {**short, "ended_with": status.exit_code, **more}
 
 
 def run_why(desk: Desk, given: argparse.Namespace) -> Answer:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import Any
 
-from runtime.backup import Archive, back_up
+from runtime.backup import Archive, File, back_up
 from runtime.books import opened_state
 from runtime.desk import Desk
 from runtime.domain.archive import Section, tallied
@@ -72,21 +72,26 @@ def _checked(desk: Desk, given: argparse.Namespace) -> Answer:
 
 
 def _migrated(desk: Desk, given: argparse.Namespace) -> Answer:
-    """Whatever reads the state lifts it; here it is written back, after a backup of what was there."""
-    store = desk.store
-    version = stored_version(store)
-    if version == SCHEMA_VERSION:
-        return {"migrated": False, "schema_version": version}
     if desk.read_only:
-        return {"migrated": False, "schema_version": version, "to": SCHEMA_VERSION}
-    copied = back_up(store, desk.places.archive(given.backup), desk.account)
-    loaded = store.load()
+        return {"migrated": False, "schema_version": stored_version(desk.store), "to": SCHEMA_VERSION}
+    migrated = migrate(desk.store, desk.places.archive(given.backup), desk.account)
+    return migrated | {"backup": given.backup} if migrated["migrated"] else migrated
+
+
+def migrate(store: Archive, file: File, account: str, to: int = SCHEMA_VERSION) -> dict[str, object]:
+    """Write the state in version `to`, this code's, after a backup of what was there; nothing where it is in it.
+
+    Whatever reads a state lifts it, so all there is to do is to write it back.
+    """
+    version = stored_version(store)
+    if version == to:
+        return {"migrated": False, "schema_version": version}
+    copied, loaded = back_up(store, file, account), store.load()
     if loaded.state is None:
         raise StoreError("state document: gone since it was backed up")
     held = store.take_lease(loaded, token_hex(16), slot_at(loaded.read_ms), LEASE_S)
     store.commit(held, Changes(loaded.state, release=True))
-    return {"migrated": True, "schema_version": SCHEMA_VERSION, "from": version, "backup": given.backup,
-            "sha256": copied.digest}  # fmt: skip
+    return {"migrated": True, "schema_version": to, "from": version, "sha256": copied.digest}
 
 
 _ACTIONS: Mapping[str, Callable[[Desk, argparse.Namespace], Answer]] = {

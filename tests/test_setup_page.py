@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from runtime.__main__ import _parser
 from runtime.command import arguments
+from runtime.command_line import command_line
 from runtime.doctor import NAMES
 from tests.support.engine import live
 from tests.support.planted import BOT_TOKEN, CHAT
@@ -65,7 +65,7 @@ def commands(start: str) -> list[tuple[str, list[str]]]:
 def understood(words: list[str]) -> None:
     """Arguments of python, or of the container's run.sh: parsed by the command that would get them."""
     if words[:2] == ["-m", "runtime"]:
-        _parser().parse_args(words[2:])
+        command_line().parse_args(words[2:])
     elif words[:1] == ["main.py"]:
         arguments(words[1:])
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import main as hour
 from runtime import __main__ as operator
+from runtime.adapters.archive_file import ArchiveFile
 from runtime.adapters.firestore import Connection, FirestorePoolSource
 from runtime.command_line import command_line
 from runtime.domain import state as states
-from runtime.errors import Unavailable
+from runtime.errors import Abort, Unavailable
+from runtime.ports import Changes
+from runtime.state_commands import migrate
 from tests.support.emulator import firestore_emulator  # noqa: F401 - a fixture, asked for by name
+from tests.support.stores import sqlite_account, state, take
 from tests.support.worlds import release
+from tests.test_operator_commands import Console
 
 AT = "2026-03-15T09"
 FIVE = ("ETHUSDT", "SOLUSDT", "XRPUSDT", "LINKUSDT", "LTCUSDT")
@@ -28,26 +33,33 @@ Run = Callable[..., tuple[int, dict[str, Any], str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command: exit code, the last line's JSON, and everything printed."""
     monkeypatch.setenv("ENGINE_DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setattr("runtime.command.signal.signal", lambda *_: None)
 
-    def command(*arguments: str, entry: Callable[[list[str]], int] = operator.main) -> tuple[int, dict[str, Any], str]:
+    def command(*arguments: str) -> tuple[int, dict[str, Any], str]:
         try:
-            code = entry(list(arguments))
+            code = operator.main(list(arguments))
         except SystemExit as stopped:
             code = int(str(stopped.code))
         out = capsys.readouterr().out
         return code, json.loads(out.splitlines()[-1]), out
 
-    return command  # type: ignore[return-value] # nothing to take down
+    return command
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an account after one hour."""
+    made = Console(tmp_path_factory.mktemp("lived"))
+    assert made.hour(AT)[0] == 0
+    return made.folder
 
 
 @pytest.fixture
-def account(run: Run) -> Run:
-    """An account after one hour."""
-    assert run("--at", AT, entry=hour.main)[0] == 0
+def account(run: Run, lived: Path, tmp_path: Path) -> Run:
+    """The account, in a folder of its own."""
+    shutil.copytree(lived, tmp_path / "var")
     return run
 
 
@@ -78,13 +90,12 @@ def test_every_command_takes_json() -> None:
 
 
 def test_status_says_how_the_account_stands(account: Run) -> None:
-    _, answer, out = account("status")
+    answer = account("status", "--json")[1]
     assert (answer["equity"], answer["mode"], answer["missed"]) == ("9991.10", "run", 0)
-    assert "fresh_upstream 2026-03-01-core_major" in out
+    assert "fresh_upstream 2026-03-01-core_major" in account("status")[2]
     account("control", "halt", "--why", "news", "--who", "me")
-    _, answer, out = account("status")
-    assert answer["mode"] == "halt"
-    assert "halt by me: news" in out
+    assert account("status", "--json")[1]["mode"] == "halt"
+    assert "halt by me: news" in account("status")[2]
 
 
 @pytest.mark.parametrize("command", ["positions", "state show", "state check"])
@@ -200,17 +211,21 @@ class TestState:
         assert (code, answer["migrated"]) == (0, False)
         assert not (tmp_path / "b.gz").exists()
 
-    def test_an_older_state_is_backed_up_and_written_in_this_version(
-        self, account: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(states, "SCHEMA_VERSION", 2)
-        monkeypatch.setattr("runtime.state_commands.SCHEMA_VERSION", 2)
-        monkeypatch.setattr(states, "MIGRATIONS", {1: lambda document: document | {"control_ms": 7}})
-        code, answer, _ = account("state", "migrate", "--backup", str(tmp_path / "b.gz"))
-        assert (code, answer["migrated"], answer["from"], answer["schema_version"]) == (0, True, 1, 2)
-        assert account("state", "show", "--json")[1]["state"]["control_ms"] == 7
-        kept = gzip.decompress((tmp_path / "b.gz").read_bytes()).decode()
-        assert '"schema_version":1,' in kept.splitlines()[-3]
+    def test_an_older_state_is_backed_up_and_written_anew(self, tmp_path: Path) -> None:
+        store = sqlite_account(tmp_path / "state.sqlite").open()
+        store.commit(take(store), Changes(state(), release=True))
+        before = store.load()
+        told = migrate(store, ArchiveFile(tmp_path / "b.gz"), "main", states.SCHEMA_VERSION + 1)
+        assert (told["migrated"], told["from"]) == (True, states.SCHEMA_VERSION)
+        assert (store.load().state, store.load().token == before.token) == (before.state, False)
+        assert '"schema_version":1,' in gzip.decompress((tmp_path / "b.gz").read_bytes()).decode()
+
+    def test_while_an_hour_runs_nothing_is_migrated(self, tmp_path: Path) -> None:
+        store = sqlite_account(tmp_path / "state.sqlite").open()
+        store.commit(take(store), Changes(state()))
+        with pytest.raises(Abort, match="an hour is at work"):
+            migrate(store, ArchiveFile(tmp_path / "b.gz"), "main", states.SCHEMA_VERSION + 1)
+        assert not (tmp_path / "b.gz").exists()
 
 
 class TestTapes:
