@@ -60,12 +60,19 @@ class Desk:
         return self.run("--at", at, module="main.py")
 
 
-@pytest.fixture
-def paper(tmp_path: Path) -> Desk:
-    """A paper account after its first hour."""
-    desk = Desk(tmp_path, ("--mode", "paper"))
+@pytest.fixture(scope="module")
+def first_hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the first hour of a paper account leaves."""
+    desk = Desk(tmp_path_factory.mktemp("first"), ("--mode", "paper"))
     assert desk.hour("2026-03-15T09")[0] == 0
-    return desk
+    return desk.folder
+
+
+@pytest.fixture
+def paper(tmp_path: Path, first_hour: Path) -> Desk:
+    """A paper account after its first hour."""
+    shutil.copytree(first_hour, tmp_path, dirs_exist_ok=True)
+    return Desk(tmp_path, ("--mode", "paper"))
 
 
 def home(desk: Desk) -> Path:
@@ -251,7 +258,14 @@ def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("at", "after"), [(1, True), (2, False), (2, True), (3, False)])
+@pytest.mark.parametrize(
+    ("live", "at", "after"),
+    [
+        *(("sqlite", at, after) for at, after in [(1, True), (2, False), (2, True), (3, False)]),
+        *((FIRESTORE, at, after) for at, after in [(1, True), (3, False)]),
+    ],
+    indirect=["live"],
+)
 def test_a_restore_killed_in_the_middle_is_refused_by_everything_and_done_by_the_next_one(
     paper: Desk, live: Desk, at: int, after: bool
 ) -> None:
