@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import runpy
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from runtime.command import arguments
 from runtime.command_line import command_line
 from runtime.doctor import NAMES
 from tests.support.engine import live
+from tests.support.gcloud import gcloud_tree, unknown_to_gcloud
 from tests.support.planted import BOT_TOKEN, CHAT
 from tests.support.sources import ROOT
 from tests.support.telegram_server import TelegramServer, serving
@@ -101,31 +100,11 @@ def test_the_rows_that_the_page_names_are_rows_of_the_doctor() -> None:
     assert shown <= set(NAMES)
 
 
-def gcloud_tree() -> dict[str, Any]:
-    """gcloud's own list of commands and options; empty where it is not installed."""
-    program = shutil.which("gcloud")
-    tree = Path(program).resolve().parents[1] / "data" / "cli" / "gcloud_completions.py" if program else Path("none")
-    return dict(runpy.run_path(str(tree))["STATIC_COMPLETION_CLI_TREE"]) if tree.is_file() else {}
-
-
 def test_google_clouds_commands_exist_with_these_options() -> None:
     tree = gcloud_tree()
-    if not tree:
-        pytest.skip("gcloud is not installed, or has no list of its commands")
-    asked = commands(r"gcloud")
+    asked = [line for line, _ in commands(r"gcloud")]
     assert len(asked) >= 10
-    for line, words in asked:
-        node = tree
-        flags = set(tree["flags"])
-        for word in words:
-            if word.startswith("--"):
-                assert word.partition("=")[0].replace("--no-", "--") in flags | {
-                    w.replace("--no-", "--") for w in flags
-                }, line
-            elif word in node.get("commands", {}):
-                node = node["commands"][word]
-                flags |= set(node.get("flags", {}))
-        assert not node.get("commands"), f"{line}: names a group, not a command"
+    assert not {line: unknown for line in asked if (unknown := unknown_to_gcloud(line, tree))}
 
 
 # --- the walk ---------------------------------------------------------------------------------------------------------
