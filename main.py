@@ -5,12 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from runtime.command import arguments, bad_settings, heed_signals, keep_to_ourselves, shown, tell_unexpected, unexpected
+from runtime.command import (
+    arguments,
+    bad_settings,
+    heed_signals,
+    keep_to_ourselves,
+    shown,
+    tell_aside,
+    tell_unexpected,
+    unexpected,
+)
 from runtime.config import read_settings
 from runtime.cycle import run_cycle
 from runtime.domain.texts import Language
 from runtime.errors import SettingsError
 from runtime.wiring import wired
+from runtime.wiring_channels import leave_metrics
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             except Exception as error:  # told here, while there is a messenger; the exit line follows below
                 tell_unexpected(wiring.world, error)
                 raise
+            tell_aside(leave_metrics(wiring.settings, report, wiring.world.clock.now_ms()))
             if given.summary is not None:
                 given.summary.tell_hour(report, Language(settings.language), wiring.world)
             return shown(report, given, settings.language)

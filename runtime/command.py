@@ -132,6 +132,12 @@ def bad_settings(error: SettingsError, given: Arguments) -> int:
     return 2
 
 
+def tell_aside(problem: str) -> None:
+    """A line on standard error for what does not change how the hour ended."""
+    if problem:
+        sys.stderr.write(f"{problem}\n")
+
+
 def tell_unexpected(world: World, error: Exception) -> None:
     """Tell the operator of an error that nobody expected, by its kind and place alone: its text may hold anything."""
     facts = {"why": type(error).__name__, "step": _place(error.__traceback__)}

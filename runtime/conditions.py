@@ -25,6 +25,8 @@ from runtime.hour import Hour
 from runtime.recovery import tell_unknown
 
 MISSED_SHOWN = 6
+API_ERRORS_MIN, API_ERRORS_RATIO = 5, Decimal("0.2")
+"""So many requests without a good answer, and so many of all, are told; one or two are any day's."""
 TELLING = frozenset({"indicators_missing", "not_trading", "price_suspect"})
 """Gates that say that something is wrong; the others say that a rule said no."""
 _NAME = attrgetter("name")
@@ -41,6 +43,7 @@ def observe_conditions(hour: Hour) -> None:
     _gates(hour)
     _losses(hour)
     _fuel(hour)
+    _api_errors(hour)
     hour.close_incidents()
     _status(hour)
 
@@ -156,6 +159,14 @@ def _fuel(hour: Hour) -> None:
         why = ", ".join(dict.fromkeys(gate.name for gate in hour.gates if gate.symbol == pair))
         facts = {"value": plain(round(worth, 2)), "minimum": plain(least), "why": why}
         hour.tell_still(AlertKind.FUEL, "", count, facts)
+
+
+def _api_errors(hour: Hour) -> None:
+    """An exchange that answers, but often does not: the hour went through by trying again."""
+    hour.usage = hour.world.usage()
+    calls, lost = hour.usage.get("calls", 0), hour.usage.get("failed", 0)
+    if lost >= API_ERRORS_MIN and lost >= calls * API_ERRORS_RATIO:
+        hour.lasting(AlertKind.API_ERRORS, failed=str(lost), calls=str(calls), rate=_percent(Decimal(lost) / calls))
 
 
 def _status(hour: Hour) -> None:

@@ -49,6 +49,7 @@ VARIABLES: Mapping[str, str] = {
     "TG_API_URL": "telegram_api",
     "ENGINE_CHANNEL_URL": "channel_url",
     "ENGINE_RUNBOOK_URL": "runbook_url",
+    "ENGINE_METRICS_FILE": "metrics_file",
     "STRATEGY_PROFILE": "profile",
     "STRATEGY_ARTIFACT_FILE": "artifact_file",
     "STRATEGY_ARTIFACT_FIRESTORE_COLLECTION": "upstream_collection",

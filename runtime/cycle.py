@@ -54,7 +54,7 @@ Answers = Mapping[str, object]
 
 def run_cycle(settings: Settings, strategy: Strategy, world: World) -> Report:
     """Run one hour in `world` and report it. Errors the engine knows end in a report, never in an exception."""
-    started_ms = world.clock.now_ms()
+    started_ms, began = world.clock.now_ms(), world.clock.monotonic()
     try:
         begun = _begin(settings, world, started_ms)
     except EngineError as error:
@@ -62,6 +62,8 @@ def run_cycle(settings: Settings, strategy: Strategy, world: World) -> Report:
     if isinstance(begun, Report):
         return begun
     hour, loaded, answers = begun
+    hour.marked = began
+    hour.mark("begin")
     try:
         _orient(hour, answers)
         if hour.state.slot_done >= hour.slot:
@@ -202,17 +204,23 @@ def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
     heed(hour.world)
     heed_key(hour, answers)
     resolution = _resolve_pool(hour, answers)
+    hour.mark("pool")
     if hour.state.open_intents:
         recover(hour)
         heed(hour.world)
         read_account(hour, answers)
+        hour.mark("recover")
     snapshot = take_snapshot(hour, resolution.locked_symbols)
+    hour.mark("snapshot")
     prices = valuation_prices(snapshot, hour.state.prices, hour.settings.strategy)
     hour.state = opened_day(hour.state, slot_date(hour.slot), snapshot.daily, prices)
     hour.entries = (*hour.entries, *reconcile(hour))
     link_performance(hour, hour.entries, prices)
+    hour.mark("reconcile")
     _decide(hour, resolution, strategy)
+    hour.mark("decide")
     _execute(hour)
+    hour.mark("execute")
 
 
 def _resolve_pool(hour: Hour, answers: Answers) -> Resolution:

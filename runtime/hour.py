@@ -101,7 +101,19 @@ class Hour:
     incidents: Mapping[str, Incident] | None = None
     """Those of the state with what this hour noticed, once it noticed any; `noted` puts them in their place."""
     sent: int = 0
+    usage: Mapping[str, int] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    marked: float = 0.0
+    """When the last step ended, by the clock that never goes back; `steps` are milliseconds of each."""
     status_told: str = ""
+
+    def mark(self, step: str) -> None:
+        """Note that `step` ends here; what took no millisecond is not worth a line."""
+        if self.world.told:
+            now = self.world.clock.monotonic()
+            if took := round((now - self.marked) * 1000):
+                self.steps[step] = self.steps.get(step, 0) + took
+            self.marked = now
 
     def now_ms(self) -> int:
         """The exchange's clock."""

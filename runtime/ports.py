@@ -249,6 +249,7 @@ class World:
     until now, as JSON values for the tape; a snapshot that is on the tape need not be told twice.
     `stop` says why this process should end (a signal came), or nothing; no wait of `clock` goes on after that.
     `identity` signs in to Google, where Google is used at all.
+    `usage` counts this process's requests to the exchange: `calls`, those that `failed`, the `weight` of a minute.
     `second` is the channel for what `alerter` does not take; None = there is no other.
     `told` is False where nobody keeps reports and tapes: then an hour words neither. `highest` knows the trailing high
     of (pair, since when, now) without listing its hours; None = it is read off hourly candles.
@@ -273,4 +274,5 @@ class World:
     identity: Callable[[], Identity] | None = None
     told: bool = True
     second: Alerter | None = None
+    usage: Callable[[], Mapping[str, int]] = dict  # nothing is counted
     highest: Callable[[str, int, int], Decimal | None] | None = None

@@ -114,6 +114,8 @@ def full_report(hour: Hour, status: CycleStatus, error: str = "") -> Report:
         drift=hour.state.drift,
         alerts=tuple(hour.alerts),
         suppressed=dict(hour.world.suppressed),
+        usage=hour.usage,
+        timings_ms=dict(hour.steps),
     )
 
 

@@ -59,6 +59,7 @@ class Settings(Frozen):
     telegram_chat: Annotated[str | None, Field(repr=False)] = None
     telegram_api: str = "https://api.telegram.org"
     channel_url: SecretStr | None = None
+    metrics_file: Annotated[str | None, Field(pattern=r"\.prom$")] = None
     runbook_url: Annotated[str | None, Field(pattern=r"^https?://[^\s<>\"]+$")] = None
     status_interval_hours: Annotated[int, Field(ge=0, le=720)] = 24
     market: str = "embedded"

@@ -218,6 +218,7 @@ def _real(settings: Settings, clock: Clock, opened: ExitStack) -> World:
         reports=FolderReportSink(home),
         alerter=alerter,
         second=second,
+        usage=connection.tally.counts,
         gather=gather,
         owner=secrets.token_hex(16),
         render=_renderer(settings),

@@ -90,6 +90,7 @@ class AlertKind(StrEnum):
     KEY_EXPIRY = "key_expiry"
     KEY_UNRESTRICTED = "key_unrestricted"
     RATE_LIMITED = "rate_limited"
+    API_ERRORS = "api_errors"
     CLOCK_SKEW = "clock_skew"
     LOST_STATE = "lost_state"
     NEW_ACCOUNT = "new_account"

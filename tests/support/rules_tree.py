@@ -31,7 +31,7 @@ TOP_LEVEL = frozenset(
         ".gitignore",
     }
 )
-SECOND_LEVEL = {".github": frozenset({"workflows"}), "ops": frozenset({"container", "vps-dispatch"})}
+SECOND_LEVEL = {".github": frozenset({"workflows"}), "ops": frozenset({"container", "metrics", "vps-dispatch"})}
 NO_PLACE = frozenset({"services", "core", "utils", "helpers", "utils.py", "helpers.py"})
 OWN = ("runtime", "strategies", "main", "run_cycle_replay")
 WORDS_MIN = 4

@@ -226,11 +226,13 @@ class Scene:
             market: MarketData = self.exchange
             exchange: Exchange = self.exchange
             gather: Gather = serial_gather
+            usage: Callable[[], Mapping[str, int]] = dict
             if self.url:
                 connection = Connection(self.clock, Credentials(KEY, SECRET), Hosts(self.url, self.url, self.url))
                 closing.callback(connection.session.close_connection)
                 market, exchange = BinanceMarket(connection), BinanceExchange(connection)
                 gather = threads = ThreadGather(8)
+                usage = connection.tally.counts
                 closing.callback(threads.close)
             gathering = Gathering(gather)
             self.waves = gathering.waves
@@ -246,6 +248,7 @@ class Scene:
                 owner=f"run-{next(self.runs)}",
                 render=lambda report: render_text(report, Language.EN),
                 explain=explain,
+                usage=usage,
                 key_digest=partial(digest, key=self.environment.get("BINANCE_API_KEY", "")),
             )
             yield Witness(self.wrap(world)).world

@@ -35,6 +35,7 @@ from requests import PreparedRequest, Response
 from requests.exceptions import RequestException
 
 from runtime.adapters.binance.errors import CLOCK_CODE, Fault, NoAnswerError, network_fault, read_error, response_fault
+from runtime.adapters.binance.tally import Tally
 from runtime.domain.redaction import KNOWN_MIN
 from runtime.errors import BadPayload, Misconfigured
 from runtime.ports import Clock
@@ -226,6 +227,7 @@ class Connection:
         self._timeouts_s, self._retry_delays_s = timeouts_s, retry_delays_s
         self._offset_ms = 0
         self._resume_ms = 0
+        self.tally = Tally()
         self._local = threading.local()
         self.listed: frozenset[str] = frozenset()
         self.listing = threading.Lock()  # held while prices are asked for: whoever needs `listed` waits for that answer
@@ -266,12 +268,17 @@ class Connection:
         """The payload or the fault of exactly one request; none is made during a pause that Binance asked for."""
         if self.now_ms() < self._resume_ms:
             return Fault("held back: Binance asked for a pause", 429, wait_s=0, banned_until_ms=self._resume_ms)
+        session = self.session
         try:
-            return call(self.session)
+            answer = call(session)
         except NoAnswerError as error:
             fault = error.fault
         except RequestException as error:
             fault = network_fault(error)
+        else:
+            self.tally.note(session.used_weight, failed=False)
+            return answer
+        self.tally.note(session.used_weight, failed=True)
         # Past the handlers, so that no error of ours carries the library's, with its signed request, as its context.
         if fault.limited:
             self._resume_ms = max(self._resume_ms, fault.resume_ms(self.now_ms()))

@@ -67,6 +67,7 @@ class Teller:
             self._facts = decode(Facts, words["facts"], "facts") if words["facts"] is not None else None
             self._rungs = [(Rung(rung), where) for rung, where in words["pools"]]
             self._suppressed = dict(words["suppressed"])
+            self._usage = {name: int(count) for name, count in words.get("usage", {}).items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadInput("tape calls", str(error), "must be as this version writes it") from None
         self._stop_asked = 0
@@ -87,6 +88,7 @@ class Teller:
             explain=explain,
             facts=self._facts,
             suppressed=self._suppressed,
+            usage=lambda: self._usage,
             stop=self._stopped,
             key_digest=lambda salt: self._keys.get(salt, ""),
             witnessed=lambda _: self._words,

@@ -45,6 +45,7 @@ class Witness:
         self._keys: dict[str, str] = {}
         self._owner, self._facts = world.owner, world.facts
         self._suppressed = world.suppressed
+        self._usage: dict[str, int] = {}
         self.world = replace(
             world,
             clock=cast("Clock", _Watched(world.clock, {"now_ms": self._now_ms(world.clock)})),
@@ -56,6 +57,7 @@ class Witness:
             gather=self._gathering(world.gather),
             stop=self._stop(world.stop),
             key_digest=self._key_digest(world.key_digest),
+            usage=self._used(world.usage),
             witnessed=self.words,
         )
 
@@ -70,8 +72,18 @@ class Witness:
             "keys": dict(self._keys),
             "facts": encode(self._facts) if self._facts is not None else None,
             "suppressed": dict(self._suppressed),
+            "usage": self._usage,
             "pools": [[source.rung.value, source.where] for source in self.world.pools],
         }
+
+    def _used(self, real: Callable[[], Mapping[str, int]]) -> Callable[[], Mapping[str, int]]:
+        """What the hour is told of its requests is on the tape as it was told."""
+
+        def usage() -> Mapping[str, int]:
+            self._usage = dict(real())
+            return self._usage
+
+        return usage
 
     def _watched(self, port: str, real: object) -> object:
         return _Watched(real, {}, partial(self._answered, port))

@@ -197,6 +197,15 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "No run sends a request before that. Look for another program on the same address or key.",
         "在此之前任何运行都不再请求。请检查是否有其他程序共用同一地址或密钥。",
     ),
+    "alert.api_errors.title": ("Many requests failed", "大量请求失败"),
+    "alert.api_errors.body": (
+        "{failed} of {calls} requests to the exchange had no good answer ({rate}); the hour was done all the same.",
+        "{calls} 次交易所请求中有 {failed} 次没有得到有效回应（{rate}）；本小时仍已完成。",
+    ),
+    "alert.api_errors.advice": (
+        "Look at the exchange's status page and at this machine's network.",
+        "请查看交易所状态页和本机网络。",
+    ),
     "alert.clock_skew.title": ("Clock is wrong", "时钟不准"),
     "alert.clock_skew.body": (
         "This machine differs from the exchange by {skew} ms, the limit is {limit} ms.",
