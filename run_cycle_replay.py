@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,8 +18,9 @@ from runtime.domain.report_text import render_text
 from runtime.domain.slots import slot_at
 from runtime.domain.texts import Language
 from runtime.domain.track import canonical
+from runtime.domain.walk_forward import read_windows, splits_of
 from runtime.download_command import add_download_arguments, figures_of, lines_of, telling, wanted_of
-from runtime.errors import EngineError, Unavailable
+from runtime.errors import BadInput, EngineError, Unavailable
 from runtime.history_command import (
     Interrupted,
     add_arguments,
@@ -33,10 +35,20 @@ from runtime.history_command import (
 )
 from runtime.replay import replay_tape
 from runtime.run_settings import Settings
+from runtime.sweep_command import (
+    add_sweep_arguments,
+    counted,
+    folder_name,
+    ground_of,
+    jobs_of,
+    space_in,
+)
+from runtime.sweep_figures import swept_lines, swept_summary
 from runtime.what_if import what_if
 from runtime.wiring import FIXTURE_FOLDER, retold, strategy_of, tape_lines, tapes_in, wired_fixture
 from runtime.wiring_pages import pages_of
 from runtime.wiring_past import load_history, run_folder, simulate, wired_download
+from runtime.wiring_sweep import Hands, Source, code_sha256, wired_sweep
 
 OUTCOMES = ("identical", "different", "not replayed")
 
@@ -49,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _arguments(argv)
     settings = parse_settings({}, {"language": given.language})
     try:
+        if given.sweep is not None:
+            return _sweep(given)
         if given.history is not None:
             return _history(given)
         if given.download is not None:
@@ -75,6 +89,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--language", choices=["en", "zh"], default="en")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON line and nothing else")
     add_arguments(parser)
+    add_sweep_arguments(parser)
     add_download_arguments(parser)
     return parser.parse_args(argv)
 
@@ -143,6 +158,38 @@ def _history(given: argparse.Namespace) -> int:
     except Unavailable as error:
         sys.stderr.write(f"{error}\n")
     print_line(summary_of(track) | {"track": str(path)}) if given.json else say(shown(track, path))
+    return 0
+
+
+def _sweep(given: argparse.Namespace) -> int:
+    """A sweep, or with --walk-forward a walk; Ctrl-C leaves what was found."""
+    if given.history is None:
+        raise BadInput("--sweep", str(given.sweep), "needs --history FOLDER, --from and --to beside it")
+    space, plan = space_in(given.sweep), plan_of(given)
+    windows = read_windows(given.walk_forward) if given.walk_forward is not None else None
+    splits = splits_of(windows, plan.start_ms, plan.end_ms) if windows is not None else ()
+    query, cache = query_of(given, plan), given.out / "parsed-candles"
+    hands = Hands(jobs_of(given, os.cpu_count() or 1), given.dask)
+    history = load_history(given.history, query, given.pools, cache)
+    for note in history.candles.notes:
+        sys.stderr.write(f"{note}\n")
+    ground = ground_of(given, space, history, plan, code_sha256())
+    source = Source(given.history.absolute(), query, given.pools, cache.absolute(), ground.history_sha256, ground.code)
+    folder = given.out / folder_name(given, plan, windows)
+    total = space.trials * max(1, len(splits)) + len(splits)
+    try:
+        with (
+            counted(total) as count,
+            wired_sweep(space, ground, source, hands, (folder, count)) as (sweep, kept),
+        ):
+            found = sweep.walk(splits) if windows is not None else sweep.sweep()
+            path = sweep.finish()
+            ended = swept_summary(space, found)
+            kept.keep_summary(ended)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{given.run_id}: interrupted; the same command goes on from there ({folder})\n")
+        return 1
+    print_line(ended | {"rows": path}) if given.json else say("\n".join(swept_lines(space, found, path)))
     return 0
 
 

@@ -26,6 +26,10 @@ Around the hour
     wiring_stores  an account's documents alone, for commands that ask the exchange for nothing
     backtest     run_cycle over simulated hours; the only loop over time
     history_command  the command line of a history run, its progress and its folder
+    wiring_sweep  a history run again and again: workers, Parquet, Optuna
+    sweep        searching settings over history, and walking forward; resumable by asking again
+    sweep_command  its command line, its space file
+    sweep_figures  what it ends with: tables, JSON, the warning where chance may do
     download     fetching candles: page after page, within the exchange's limits, resumable
     download_command  its command line and its progress
     command      the command line of an hour, and its exit line

@@ -20,6 +20,7 @@ WIRINGS = (
     "runtime/wiring_past.py",
     "runtime/wiring_stores.py",
     "runtime/wiring_desk.py",
+    "runtime/wiring_sweep.py",
 )
 
 # What of this project a module may import; the first place that holds the module decides.
