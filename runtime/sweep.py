@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Protocol
 
-from runtime.config import PARAMETER_PREFIX, VARIABLES, Settings
+from runtime.config import PARAMETER_PREFIX, VARIABLES
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.overfitting import Deflated, deflated, overfitting_probability
 from runtime.domain.settings import StrategySettings
@@ -27,6 +27,7 @@ from runtime.domain.sweep_space import Parameters, Space
 from runtime.domain.trials import TEST, TRAIN, WHOLE, Asked, Outcome, Row, Task, best_of, key_of
 from runtime.domain.walk_forward import Fold, Split, Stitched, stitched
 from runtime.errors import BadInput, SettingsError, Unavailable
+from runtime.run_settings import Settings
 
 
 class Search(Protocol):

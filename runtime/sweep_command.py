@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from runtime.config import Settings, parse_settings
+from runtime.config import parse_settings
 from runtime.domain.history import History
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.slots import slot_at
@@ -26,6 +26,7 @@ from runtime.domain.trials import Row
 from runtime.domain.walk_forward import Windows
 from runtime.errors import BadInput
 from runtime.history_command import pairs_of, sized
+from runtime.run_settings import Settings
 from runtime.sweep import Ground
 
 JOBS_MAX = 1024

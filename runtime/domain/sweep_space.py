@@ -238,7 +238,7 @@ def _number(path: str, given: object) -> Decimal:
     """An exact number: a whole one, a fraction, or either as text."""
     if type(given) is int or isinstance(given, Decimal):
         found = Decimal(given)
-        if not found.is_finite() or abs(found) > NUMBER_MAX or round(found, PLACES_MAX) != found:
+        if not found.is_finite() or found.copy_abs() > NUMBER_MAX or round(found, PLACES_MAX) != found:
             raise BadInput(
                 path, str(given), f"must be finite, at most {NUMBER_MAX}, with at most {PLACES_MAX} decimals"
             )

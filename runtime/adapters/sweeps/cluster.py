@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
-from distributed import Client, as_completed
+from distributed import CancelledError, Client, as_completed
 from distributed.scheduler import KilledWorker
 
 from runtime.domain.trials import Outcome, Task
 from runtime.errors import BadInput, Unavailable
 
-CONNECT_S = "10s"
+CONNECT_S = "5s"
 RETRIES = 3
 Evaluate = Callable[[Task], Outcome]
 
@@ -28,7 +28,7 @@ class Cluster:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._evaluate = evaluate
         try:
-            self._client = Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
+            self._client = Client(address, timeout=CONNECT_S)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             fix = "must be the address of a running scheduler, such as tcp://10.0.0.5:8786"
             raise BadInput("--dask", address, f"{fix} ({type(error).__name__})") from None
@@ -43,6 +43,8 @@ class Cluster:
                 outcome: Outcome = future.result()
             except KilledWorker as error:
                 raise Unavailable("--dask", f"workers die of this trial: {error}") from None
+            except CancelledError:
+                raise Unavailable("--dask", "the scheduler is gone; the same command goes on from here") from None
             yield outcome
 
     def close(self) -> None:

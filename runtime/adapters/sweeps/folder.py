@@ -104,11 +104,13 @@ class SweepFolder:
 
     def _read(self) -> dict[str, Row]:
         whole, rows = self.folder / TRIALS, dict[str, Row]()
+        for left in self.folder.glob(".*.[0-9]*"):  # what a kill left unfinished
+            left.unlink()
         for path in [*([whole] if whole.exists() else []), *sorted((self.folder / PARTS).iterdir())]:
             if path.suffix == ".parquet":
                 rows |= {row.key: row for row in self._rows_in(path)}
             else:
-                path.unlink()  # what a kill left of a part
+                path.unlink()
         return rows
 
     def _rows_in(self, path: Path) -> list[Row]:

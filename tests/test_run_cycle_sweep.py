@@ -1,0 +1,275 @@
+"""Sweeps as processes: the same rows on one core, on two and on a cluster; killed, interrupted, and taken up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.pasts import PAIRS
+from tests.support.sources import ROOT
+from tests.support.sweeps import write_candles
+
+pytestmark = pytest.mark.slow
+DAYS = 8
+FROM, TO = "2022-08-04", "2022-08-12"
+SPACE = """
+[search]
+objective = "total"
+trials = 16
+batch = 4
+seed = 5
+[parameters]
+STRATEGY_PARAM_ATR_MULTIPLE = { low = 0.5, high = 2.5, log = true }
+STRATEGY_PARAM_MAX_SYMBOL_RATIO = { low = 0.05, high = 0.50, step = 0.05 }
+"""
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "3"}
+
+
+class Place:
+    """A folder of candles and a space; `start` starts a sweep of it, `run` waits for one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.candles = write_candles(folder / "candles", DAYS)
+        self.space = folder / "space.toml"
+        self.space.write_text(SPACE)
+
+    def command(self, out: Path, *more: str) -> list[str]:
+        asked = ["--history", str(self.candles), "--pools", ",".join(PAIRS), "--from", FROM, "--to", TO]
+        asked += ["--sweep", str(self.space), "--out", str(out), *more]
+        return [sys.executable, str(ROOT / "run_cycle_replay.py"), *asked]
+
+    def start(self, out: Path, *more: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(out, *more), env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def run(self, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(out, *more), env=ENVIRONMENT, capture_output=True, text=True, timeout=110, check=False
+        )
+
+    def found(self, out: Path, *more: str) -> dict[str, Any]:
+        """What a sweep that went well ended with."""
+        done = self.run(out, "--json", *more)
+        assert (done.returncode, done.stderr) == (0, "")
+        ended: dict[str, Any] = json.loads(done.stdout)
+        return ended
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(tmp_path_factory.mktemp("place"))
+
+
+@pytest.fixture(scope="module")
+def alone(place: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """An unbroken sweep in one process."""
+    return place.found(tmp_path_factory.mktemp("alone"), "--jobs", "1")
+
+
+def rows_of(path: Path | str) -> list[dict[str, Any]]:
+    """The trials in a Parquet file."""
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def parts(out: Path) -> dict[str, float]:
+    """Key and duration of each trial that is kept by now."""
+    whole = [path for path in out.rglob("*.parquet") if not path.name.startswith(".")]
+    return {row["key"]: row["duration_s"] for path in whole for row in rows_of(path)}
+
+
+def held(process: subprocess.Popen[str], out: Path, count: int) -> dict[str, float]:
+    """Stop a sweep in the middle of its work, as soon as `count` trials are kept; what is kept then."""
+    end = time.monotonic() + 60
+    while len(list(out.rglob("parts/[!.]*.parquet"))) < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+    assert not list(out.rglob("trials.parquet")), "the sweep was over before it could be broken off"
+    return parts(out)
+
+
+def test_the_best_trial_its_verdict_and_every_row_are_shown_and_kept(alone: dict[str, Any]) -> None:
+    rows = rows_of(alone["rows"])
+    assert len(rows) == alone["trials"] == len({row["key"] for row in rows})
+    best = max(row["total"] for row in rows)
+    assert alone["best"]["figures"]["total"] == best
+    assert set(alone["best"]["parameters"]) == {"STRATEGY_PARAM_ATR_MULTIPLE", "STRATEGY_PARAM_MAX_SYMBOL_RATIO"}
+    assert 0 <= alone["deflated_sharpe"]["probability"] <= 1
+    assert len({row["state_sha256"] for row in rows}) > 1
+    assert all(len(row["returns"]) == DAYS for row in rows)
+    summary = json.loads((Path(alone["rows"]).parent / "summary.json").read_text())
+    assert summary == {name: value for name, value in alone.items() if name != "rows"}
+
+
+def test_two_cores_find_what_one_finds_and_people_can_read_it(
+    place: Place, alone: dict[str, Any], tmp_path: Path
+) -> None:
+    done = place.run(tmp_path, "--jobs", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"trials SHA-256 {alone['sha256']}" in done.stdout
+    assert "highest total first" in done.stdout
+    assert "deflated Sharpe ratio, best trial" in done.stdout
+
+
+def test_killed_then_interrupted_then_taken_up_again_it_ends_as_if_unbroken(
+    place: Place, alone: dict[str, Any], tmp_path: Path
+) -> None:
+    with place.start(tmp_path, "--jobs", "2") as killed:
+        kept = held(killed, tmp_path, 2)
+        killed.kill()
+        killed.wait()
+    with place.start(tmp_path, "--jobs", "2") as interrupted:
+        kept |= held(interrupted, tmp_path, len(kept) + 2)
+        interrupted.send_signal(signal.SIGINT)
+        interrupted.send_signal(signal.SIGCONT)
+        out, err = interrupted.communicate(timeout=60)
+    assert interrupted.returncode == 1, (out, err)
+    assert err.startswith("replay: interrupted; the same command goes on from there")
+    assert "Traceback" not in err
+    ended = place.found(tmp_path, "--jobs", "2")
+    assert ended["sha256"] == alone["sha256"]
+    times = {row["key"]: row["duration_s"] for row in rows_of(ended["rows"])}
+    assert {key: times[key] for key in kept} == kept, "no trial that was kept was run again"
+
+
+@contextmanager
+def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A scheduler and two workers, each a process of its own, one trial at a time."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    quiet: Mapping[str, Any] = {"env": ENVIRONMENT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    worker = ["worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
+    started = [
+        subprocess.Popen([sys.executable, "-m", "dask", *asked], **quiet) for asked in (scheduler, worker, worker)
+    ]
+    try:
+        yield address, started[1:]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def test_a_cluster_that_loses_a_worker_in_the_middle_loses_and_doubles_nothing(
+    place: Place, alone: dict[str, Any], tmp_path: Path
+) -> None:
+    with cluster() as (address, workers), place.start(tmp_path, "--dask", address, "--json") as sweep:
+        kept = held(sweep, tmp_path, 2)
+        workers[0].kill()
+        workers[0].wait()
+        sweep.send_signal(signal.SIGCONT)
+        out, err = sweep.communicate(timeout=100)
+    assert (sweep.returncode, err) == (0, "")
+    ended = json.loads(out)
+    assert ended["sha256"] == alone["sha256"]
+    rows = rows_of(ended["rows"])
+    assert len(rows) == len({row["key"] for row in rows}) == alone["trials"]
+    times = {row["key"]: row["duration_s"] for row in rows}
+    assert {key: times[key] for key in kept} == kept
+
+
+def test_a_walk_forward_shows_what_was_found_and_what_it_was_worth(place: Place, tmp_path: Path) -> None:
+    more = ("--walk-forward", "train=3d,test=2d", "--jobs", "1")
+    done = place.run(tmp_path, *more)
+    assert (done.returncode, done.stderr) == (0, "")
+    for part in ("2 folds", "2022-08-07 to 2022-08-09", "2022-08-09 to 2022-08-11", "out of sample, 4 days linked"):
+        assert part in done.stdout
+    assert "bitcoin held" in done.stdout
+    again = place.found(tmp_path, *more)
+    assert f"trials SHA-256 {again['sha256']}" in done.stdout
+    assert len(again["folds"]) == 2
+    assert again["out_of_sample"]["deflated"]["trials"] == sum(fold["trials"] for fold in again["folds"])
+
+
+def wrong(place: Place, out: Path, *more: str) -> str:
+    """The error of a sweep that must not run."""
+    done = place.run(out, "--jobs", "1", *more)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_candles_that_changed_under_a_sweep_are_named(place: Place, tmp_path: Path) -> None:
+    own = Place(tmp_path / "own")
+    own.space.write_text(SPACE.replace("trials = 16", "trials = 1"))
+    own.found(tmp_path / "out", "--jobs", "1")
+    path = own.candles / "ETHUSDT.csv"
+    lines = path.read_text().splitlines()
+    cells = lines[-30].split(",")
+    lines[-30] = ",".join([*cells[:5], "999.5", *cells[6:]])
+    path.write_text("\n".join(lines) + "\n")
+    said = wrong(own, tmp_path / "out")
+    assert "sweep.json: history_sha256" in said
+    assert "put them back, or name another --out" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "named"),
+    [
+        ("[search", (), ("--sweep", "is not TOML")),
+        (
+            SPACE.replace("ATR_M", "ATRM"),
+            (),
+            ("STRATEGY_PARAM_ATRMULTIPLE", "did you mean STRATEGY_PARAM_ATR_MULTIPLE?"),
+        ),
+        (
+            SPACE.replace("high = 2.5", "high = 99.0"),
+            (),
+            ("STRATEGY_PARAM_ATR_MULTIPLE", "'99'", "refused by the settings"),
+        ),
+        (SPACE.replace('"total"', '"luck"'), (), ("space.toml: search.objective", "'luck'", "sharpe")),
+        (SPACE, ("--set", "STRATEGY_PARAM_ATR_MULTIPLE=2"), ("--set", "STRATEGY_PARAM_ATR_MULTIPLE", "leave it out")),
+        (SPACE, ("--jobs", "0"), ("--jobs", "0", "from 1 to")),
+        (SPACE, ("--walk-forward", "90"), ("--walk-forward", "'90'", "train=365d,test=90d")),
+        (SPACE, ("--walk-forward", "train=9d,test=9d"), ("--walk-forward", "does not fit once")),
+        (SPACE, ("--dask", "tcp://127.0.0.1:9"), ("--dask", "tcp://127.0.0.1:9", "running scheduler")),
+        (SPACE, ("--dask", "nowhere"), ("--dask", "nowhere", "running scheduler")),
+    ],
+)
+def test_what_is_wrong_is_said_once_with_field_and_fix(
+    place: Place, tmp_path: Path, text: str, more: tuple[str, ...], named: tuple[str, ...]
+) -> None:
+    space = tmp_path / "space.toml"
+    space.write_text(text)
+    said = wrong(place, tmp_path / "out", "--sweep", str(space), *more)
+    for part in named:
+        assert part in said
+
+
+def test_a_sweep_without_a_history_or_a_space_says_what_is_missing(place: Place, tmp_path: Path) -> None:
+    assert "cannot be read" in wrong(place, tmp_path, "--sweep", str(tmp_path / "none.toml"))
+    command = [sys.executable, str(ROOT / "run_cycle_replay.py"), "--sweep", str(place.space)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "needs --history FOLDER" in done.stderr
+
+
+@pytest.mark.parametrize("package", ["pyarrow", "optuna", "joblib", "distributed"])
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(place: Place, tmp_path: Path, package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; import run_cycle_replay; sys.exit(run_cycle_replay.main())"
+    more = {"joblib": ("--jobs", "2"), "distributed": ("--dask", "tcp://127.0.0.1:9")}.get(package, ("--jobs", "1"))
+    command = [sys.executable, "-c", code, *place.command(tmp_path, *more)[2:]]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{package}: a sweep needs the packages of the `research` extra" in done.stderr
+    assert "Traceback" not in done.stderr
