@@ -26,16 +26,19 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Protocol
 
+from runtime.calm import Passed
 from runtime.cycle import Strategy, run_cycle
 from runtime.domain.control import Control
 from runtime.domain.documents import state_text
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.money import ZERO, plain
 from runtime.domain.recording import Recorder
+from runtime.domain.report import Report
 from runtime.domain.slots import DAY_MS, HOUR_MS, MINUTE_MS
 from runtime.domain.state import State
 from runtime.domain.track import Track
 from runtime.errors import BadInput
+from runtime.hour import Hour
 from runtime.ports import World
 from runtime.run_settings import Settings
 
@@ -61,6 +64,12 @@ class Past(Protocol):
 
     def deposit(self, amount: Decimal) -> None:
         """USDT arrives at the exchange, with a record."""
+
+    def calm_hour(self) -> Passed | None:
+        """What the hour saw, if it is one that changes nothing, and is done; None: run it in full."""
+
+    def done(self, hour: Hour, report: Report) -> None:
+        """See an hour that ran in full."""
 
     def saved(self) -> Mapping[str, Any]:
         """Store and exchange as JSON values, from which the same past can be made again."""
@@ -128,6 +137,11 @@ def run_history(
     return run.track()
 
 
+def _latched_ms(state: State | None) -> int:
+    """When a loss limit of the account latched (epoch ms); 0 = none has. Only an hour in full latches one."""
+    return state.memory.reduce_only_ms if state is not None else 0
+
+
 class _Run:
     """A run in progress: where it is, when the next deposit is due, and what was noted so far."""
 
@@ -136,18 +150,24 @@ class _Run:
         self.recorder = Recorder()
         self.next_ms = plan.start_ms
         self.due_ms = plan.deposits.next_ms(plan.start_ms) if plan.deposits else plan.end_ms
+        self.latched_ms = _latched_ms(past.state)
 
     def hour(self) -> None:
         """Let the world do what is due, run the hour, note it."""
         past, at_ms = self.past, self.next_ms
         open_now = past.enter(at_ms + MOMENT_MS)
         flow = self._paid(at_ms) if open_now else ZERO
-        before = past.state
-        if before is not None and before.memory.reduce_only_ms:
-            self._lift(before, at_ms)
-        report = run_cycle(past.settings, past.strategy, past.world)
+        if self.latched_ms:
+            self._lift(at_ms)
         self.next_ms = at_ms + HOUR_MS
+        passed = past.calm_hour()
+        if passed is not None:
+            self.recorder.go_on(*passed)
+            return
+        before = past.state
+        report = run_cycle(past.settings, past.strategy, past.world, past.done)
         self.recorder.note(report, before, past.state, flow)
+        self.latched_ms = _latched_ms(past.state)
 
     def _paid(self, at_ms: int) -> Decimal:
         paid = ZERO
@@ -157,9 +177,9 @@ class _Run:
             self.due_ms = self.plan.deposits.next_ms(self.due_ms)
         return paid
 
-    def _lift(self, state: State, at_ms: int) -> None:
+    def _lift(self, at_ms: int) -> None:
         days = self.plan.resume_days
-        if days is not None and at_ms - state.memory.reduce_only_ms >= days * DAY_MS:
+        if days is not None and at_ms - self.latched_ms >= days * DAY_MS:
             self.past.world.store.set_control(Control(who="history", when_ms=at_ms + MOMENT_MS))
 
     def progress(self) -> Progress:

@@ -121,7 +121,7 @@ def _deliver(hour: Hour, report: Report) -> Report:
     if not hour.alerts and not hour.state.outbox:
         return report
     waiting = queued(hour.state.outbox, hour.alerts)
-    hour.state, receipts = told(hour.world, replace(hour.state, outbox=waiting), hour.now_ms())
+    hour.state, receipts = told(hour.world, changed(hour.state, outbox=waiting), hour.now_ms())
     hour.alerts.clear()
     report = replace(report, receipts=receipts)
     try:

@@ -6,6 +6,7 @@ It ends only when an hour that could have seen it did not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from itertools import compress
@@ -17,8 +18,12 @@ from runtime.domain.ladder import status_after
 from runtime.domain.limits import account_losses
 from runtime.domain.money import CASH, FUEL, ONE, ZERO, plain
 from runtime.domain.orders import Kind, Status
+from runtime.domain.performance import losses
 from runtime.domain.pool import Rung
+from runtime.domain.remembering import remembered
+from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import HOUR_MS, slot_start_ms, slots_between
+from runtime.domain.state import DayBook, Performance
 from runtime.domain.status_picture import shares_text
 from runtime.domain.valuation import total, values_of
 from runtime.hour import Hour
@@ -135,13 +140,10 @@ def _losses(hour: Hour) -> None:
             limit=_percent(decision.returns.get("sleeve_limit", ZERO)),
             until=breaker.cooling_until.isoformat() if breaker.cooling_until else "",
         )
-    lost, drawdown = account_losses(hour.state)
-    measured = (("loss today", lost, limits.account_day_loss), ("drawdown", drawdown, limits.account_drawdown))
-    least = min((*limits.alert_levels, ONE))
-    for measure, value, limit in measured:
-        if value < least * limit:
-            continue
-        level = max([part for part in (*limits.alert_levels, ONE) if value >= part * limit], default=None)
+    performance, day = hour.state.performance, hour.state.day
+    lost, levels = losses(performance, day), levels_reached(performance, day, limits)
+    measured = (("loss today", limits.account_day_loss), ("drawdown", limits.account_drawdown))
+    for (measure, limit), value, level in zip(measured, lost, levels, strict=True):
         if level is not None:
             subject = f"{measure} {_percent(level)}"
             count = hour.noticed(AlertKind.ACCOUNT_LIMIT, subject)
@@ -150,10 +152,41 @@ def _losses(hour: Hour) -> None:
                 hour.tell_still(AlertKind.ACCOUNT_LIMIT, subject, count, {"measure": measure, **facts})
 
 
+Steps = tuple[tuple[Decimal, Decimal], ...]
+
+
+def levels_reached(
+    performance: Performance, day: DayBook | None, limits: StrategySettings
+) -> tuple[Decimal | None, Decimal | None]:
+    """The highest alert level (share of a limit; 1 = the limit itself) that today's loss and the drawdown reach."""
+    lost, drawdown = losses(performance, day)
+    by_day, by_peak = _steps(limits)
+    return _level(lost, by_day), _level(drawdown, by_peak)
+
+
+@remembered
+def _steps(limits: StrategySettings) -> tuple[Steps, Steps]:
+    """What a loss of a day, and a drawdown, must be to reach each level, the highest first."""
+    levels = sorted({*limits.alert_levels, ONE}, reverse=True)
+    by_day, by_peak = limits.account_day_loss, limits.account_drawdown
+    return tuple((level * by_day, level) for level in levels), tuple((level * by_peak, level) for level in levels)
+
+
+def _level(value: Decimal, steps: Steps) -> Decimal | None:
+    if value < steps[-1][0]:
+        return None
+    return next(level for bound, level in steps if value >= bound)
+
+
+def fuel_low(values: Mapping[str, Decimal], limits: StrategySettings) -> bool:
+    """Whether what is left of BNB is worth less than the least that fees need."""
+    return values.get(FUEL, ZERO) < limits.fuel_min
+
+
 def _fuel(hour: Hour) -> None:
-    worth = values_of(hour.wallet, hour.prices).get(FUEL, ZERO)
-    least = hour.settings.strategy.fuel_min
-    count = hour.noticed(AlertKind.FUEL) if worth < least else 0
+    values, least = values_of(hour.wallet, hour.prices), hour.settings.strategy.fuel_min
+    worth = values.get(FUEL, ZERO)
+    count = hour.noticed(AlertKind.FUEL) if fuel_low(values, hour.settings.strategy) else 0
     if count:
         pair = FUEL + CASH
         why = ", ".join(dict.fromkeys(gate.name for gate in hour.gates if gate.symbol == pair))
@@ -169,12 +202,19 @@ def _api_errors(hour: Hour) -> None:
         hour.lasting(AlertKind.API_ERRORS, failed=str(lost), calls=str(calls), rate=_percent(Decimal(lost) / calls))
 
 
+def status_hour(told: str, interval_hours: int) -> int | None:
+    """The hour (since 1970) in which the periodic report is due, if it was last told at `told` (empty = never); None =
+    it is off.
+    """
+    if not interval_hours:
+        return None
+    return slot_start_ms(told) // HOUR_MS + interval_hours if told else 0
+
+
 def _status(hour: Hour) -> None:
     """The periodic report: by hours since the last one, so that a late or missed hour only delays it. 0 = off."""
-    interval = hour.settings.status_interval_hours
-    told = hour.state.status_told
-    due = not told or slot_start_ms(hour.slot) - slot_start_ms(told) >= interval * HOUR_MS
-    if not interval or not due:
+    due = status_hour(hour.state.status_told, hour.settings.status_interval_hours)
+    if due is None or slot_start_ms(hour.slot) // HOUR_MS < due:
         return
     values = values_of(hour.wallet, hour.prices)
     day = hour.state.day

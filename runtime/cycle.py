@@ -52,8 +52,13 @@ Strategy = Callable[[Snapshot, State, ExecutionPool, StrategySettings], Decision
 Answers = Mapping[str, object]
 
 
-def run_cycle(settings: Settings, strategy: Strategy, world: World) -> Report:
-    """Run one hour in `world` and report it. Errors the engine knows end in a report, never in an exception."""
+def run_cycle(
+    settings: Settings, strategy: Strategy, world: World, done: Callable[[Hour, Report], object] | None = None
+) -> Report:
+    """Run one hour in `world` and report it. Errors the engine knows end in a report, never in an exception.
+
+    `done`, which only a history has, is shown an hour that came to its end.
+    """
     started_ms, began = world.clock.now_ms(), world.clock.monotonic()
     try:
         begun = _begin(settings, world, started_ms)
@@ -71,7 +76,10 @@ def run_cycle(settings: Settings, strategy: Strategy, world: World) -> Report:
         _trade(hour, answers, strategy)
     except EngineError as error:
         return abort(settings, world, hour.slot, error, hour)
-    return finish(hour)
+    report = finish(hour)
+    if done is not None:
+        done(hour, report)
+    return report
 
 
 def _begin(settings: Settings, world: World, started_ms: int) -> tuple[Hour, Loaded, Answers] | Report:
@@ -225,10 +233,11 @@ def _trade(hour: Hour, answers: Answers, strategy: Strategy) -> None:
 
 def _resolve_pool(hour: Hour, answers: Answers) -> Resolution:
     readings: list[Reading] = []
+    hour.upstream = answers.get("upstream")
 
     def read() -> Iterator[Reading]:
         for source in hour.world.pools:
-            readings.append(_reading(source.rung, source.where, answers.get("upstream"), source.read))
+            readings.append(_reading(source.rung, source.where, hour.upstream, source.read))
             yield readings[-1]
 
     resolution = climb(read(), hour.state.pool, hour.settings.ladder, hour.slot)

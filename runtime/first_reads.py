@@ -26,8 +26,12 @@ def clock_call(world: World, cache: DailyCache) -> Callable[[], object]:
     """The first wave's look at the exchange's clock. Where the cached pairs are due, they are asked for instead: the
     answer names the time too.
     """
-    due = bool(cache.instruments) and world.clock.now_ms() - cache.instruments_ms >= INSTRUMENTS_MAX_AGE_MS
-    return (lambda: _pairs_and_offset(world, cache)) if due else (lambda: _Clock(_offset(world)))
+    return (lambda: pairs_and_offset(world, cache)) if pairs_due(world, cache) else (lambda: Clocked(_offset(world)))
+
+
+def pairs_due(world: World, cache: DailyCache) -> bool:
+    """Whether the cached pairs are to be read again."""
+    return bool(cache.instruments) and world.clock.now_ms() - cache.instruments_ms >= INSTRUMENTS_MAX_AGE_MS
 
 
 def account_calls(world: World) -> dict[str, Callable[[], object]]:
@@ -36,12 +40,14 @@ def account_calls(world: World) -> dict[str, Callable[[], object]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Clock:
+class Clocked:
+    """The exchange's clock less the local one, and its pairs where they were asked for."""
+
     offset_ms: int
     instruments: Mapping[str, Instrument] | None = None
 
 
-def _pairs_and_offset(world: World, cache: DailyCache) -> _Clock:
+def pairs_and_offset(world: World, cache: DailyCache) -> Clocked:
     """The exchange's clock and its pairs; the clock alone where they are not to be had (the second wave asks anew)."""
     before = world.clock.now_ms()
     try:
@@ -49,9 +55,9 @@ def _pairs_and_offset(world: World, cache: DailyCache) -> _Clock:
     except RateLimited:
         raise
     except EngineError:
-        return _Clock(_offset(world))
+        return Clocked(_offset(world))
     offset_ms = server - (before + world.clock.now_ms()) // 2
-    return _Clock(offset_ms, cache.instruments if instruments == cache.instruments else instruments)
+    return Clocked(offset_ms, cache.instruments if instruments == cache.instruments else instruments)
 
 
 def _offset(world: World) -> int:
@@ -66,7 +72,7 @@ def first_clock(world: World, answers: Mapping[str, object]) -> int:
     cannot be trusted.
     """
     heed_pause(answers)
-    clock = cast("_Clock", needed(answers, "clock"))
+    clock = cast("Clocked", needed(answers, "clock"))
     sync(world, clock.offset_ms)
     return clock.offset_ms
 
@@ -84,7 +90,7 @@ def read_account(hour: Hour, answers: Mapping[str, object]) -> None:
     """Take account, prices and Earn from the first wave's answers; read them now where recovery had to come first,
     because it moves balances and takes time.
     """
-    clock = cast("_Clock", needed(answers, "clock"))
+    clock = cast("Clocked", needed(answers, "clock"))
     if "account" not in answers:
         answers = hour.world.gather(account_calls(hour.world))
         heed_pause(answers)
@@ -92,7 +98,7 @@ def read_account(hour: Hour, answers: Mapping[str, object]) -> None:
     hour.wave, hour.account, hour.earn = wave, wave.account, wave.earn
 
 
-def _wave(answers: Mapping[str, object], read_ms: int, clock: _Clock) -> FirstWave:
+def _wave(answers: Mapping[str, object], read_ms: int, clock: Clocked) -> FirstWave:
     prices = cast("Mapping[str, Decimal]", needed(answers, "prices"))
     if not prices:
         raise Unavailable("prices", "the exchange answered with none")

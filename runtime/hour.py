@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from runtime.domain.alerts import Alert, AlertKind, Incident, new_alert, observe, queued, recovered
@@ -84,6 +84,8 @@ class Hour:
     wave: FirstWave | None = None
     account: Account = NOTHING
     earn: Mapping[str, EarnPosition] | None = None
+    upstream: object = None
+    """What the upstream source answered: a payload, an error, or nothing."""
     resolution: Resolution | None = None
     snapshot: Snapshot | None = None
     pool: ExecutionPool | None = None
@@ -189,7 +191,7 @@ class Hour:
         """Make `state` the hour's, with `intents` at their newest and the account moved by `entries`."""
         newest = {intent.id: intent for intent in intents}
         kept = [newest.pop(intent.id, intent) for intent in state.intents]
-        self.state = replace(state, intents=(*kept, *newest.values()))
+        self.state = changed(state, intents=(*kept, *newest.values()))
         self.account = applied(self.account, entries)
 
     def note_plan(self, name: str, plan: Plan, wallet: Wallet) -> None:

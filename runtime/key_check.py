@@ -10,11 +10,11 @@ stop must not be left alone for one endpoint that is down; a key that nobody jud
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from typing import cast
 
 from runtime.domain.alerts import AlertKind
 from runtime.domain.api_key import UNRESTRICTED, KeyRecord, KeyRights, expiry_level, noted
+from runtime.domain.changing import changed
 from runtime.domain.slots import minute_text, slot_date
 from runtime.domain.state import State
 from runtime.errors import WithdrawKey
@@ -42,7 +42,7 @@ def heed_key(hour: Hour, answers: Mapping[str, object]) -> None:
         return
     rights = cast("KeyRights", answer)
     if refused(hour.settings, rights):
-        hour.state = replace(hour.state, key=None)
+        hour.state = changed(hour.state, key=None)
         raise WithdrawKey(hour.settings.account)
     known_key = hour.state.key is not None and _same(hour.world, hour.state.key)
     before = hour.state.key if known_key else None
@@ -50,7 +50,7 @@ def heed_key(hour: Hour, answers: Mapping[str, object]) -> None:
     salt = before.salt if before is not None else f"{hour.settings.account} {hour.slot}"
     fresh = KeyRecord(salt, hour.world.key_digest(salt), slot_date(hour.slot), rights)
     known, news = noted(fresh, before, hour.now_ms())
-    hour.state = replace(hour.state, key=known)
+    hour.state = changed(hour.state, key=known)
     _tell(hour, rights, news)
 
 

@@ -19,7 +19,7 @@ from runtime.domain.control import Control
 from runtime.domain.evidence import Flow as Flow  # noqa: PLC0414
 from runtime.domain.instruments import Instrument
 from runtime.domain.ledger import Entry
-from runtime.domain.market import Account, Candle, EarnPosition, EarnProduct, Facts, Snapshot
+from runtime.domain.market import Account, Candle, DailySeries, EarnPosition, EarnProduct, Facts, Snapshot
 from runtime.domain.orders import EarnOutcome, EarnRecord, Intent, Kind, Order, Outcome, Refused, Side
 from runtime.domain.pool import Rung
 from runtime.domain.report import Report
@@ -276,3 +276,4 @@ class World:
     second: Alerter | None = None
     usage: Callable[[], Mapping[str, int]] = dict  # nothing is counted
     highest: Callable[[str, int, int], Decimal | None] | None = None
+    days: Callable[[DailySeries, int, int], DailySeries | None] | None = None

@@ -8,7 +8,6 @@ assets are left alone: what it did is recovery's to book, not a flow.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from runtime.domain.alerts import AlertKind
@@ -46,7 +45,7 @@ def reconcile(hour: Hour) -> tuple[Entry, ...]:
         position = hour.earn.get(CASH)
         rewards = position.rewards if position else hour.state.earn_rewards.get(CASH, ZERO)
         if hour.state.earn_rewards != {CASH: rewards}:
-            hour.state = replace(hour.state, earn_rewards={CASH: rewards})
+            hour.state = changed(hour.state, earn_rewards={CASH: rewards})
     differences = _open_differences(hour)
     if differences or hour.state.drift or _earn_missing(hour):
         entries += _explained(hour, differences)
@@ -69,7 +68,7 @@ def _booked(hour: Hour, entry: Entry | None) -> list[Entry]:
     if entry is None:
         return []
     entry = priced(entry, hour.wave_taken.prices)
-    hour.state = replace(hour.state, ledger=hour.state.ledger.posted((entry,)))
+    hour.state = changed(hour.state, ledger=hour.state.ledger.posted((entry,)))
     return [entry]
 
 
@@ -100,8 +99,8 @@ def _explained(hour: Hour, differences: Mapping[str, Decimal]) -> list[Entry]:
                 entries += _booked(hour, flow_entry(flow, hour.slot, hour.state.ledger, source))
             of_asset = [flow for flow in of_asset if flow not in taken]
             seen = seen_after(hour.state.flows_seen, taken, hour.now_ms())
-            hour.state = replace(hour.state, flows_seen=seen)
-    hour.state = replace(hour.state, drift=drift_after(hour.state.drift, entries))
+            hour.state = changed(hour.state, flows_seen=seen)
+    hour.state = changed(hour.state, drift=drift_after(hour.state.drift, entries))
     return entries
 
 
@@ -120,7 +119,7 @@ def _unexplained(hour: Hour) -> list[Entry]:
     earn_off = _earn_off(hour)
     spot = _open_differences(hour)
     entries = _booked(hour, unexplained_entry(hour.slot, hour.now_ms(), spot, earn_off, hour.state.ledger))
-    hour.state = replace(hour.state, drift=drift_after(hour.state.drift, entries))
+    hour.state = changed(hour.state, drift=drift_after(hour.state.drift, entries))
     return entries
 
 

@@ -62,7 +62,7 @@ def brief_report(hour: Hour, status: CycleStatus, error: str = "") -> Report:
         exit_code=EXIT_CODES[status],
         error=error,
         pool=_pool_source(hour.resolution) if hour.resolution is not None else None,
-        equity=_equity(hour.state.ledger, _values(hour)) if hour.snapshot is not None else None,
+        equity=equity_of(hour.state.ledger, _values(hour)) if hour.snapshot is not None else None,
         index=hour.state.performance.index,
         decision=hour.decision,
         gates=tuple(hour.gates),
@@ -166,7 +166,7 @@ def _pool(hour: Hour) -> PoolReport | None:
 def _worth(hour: Hour) -> tuple[Equity, tuple[Holding, ...], Decimal | None]:
     prices, values = _known_prices(hour), _values(hour)
     trend = {asset: value for asset, value in values.items() if asset not in MANAGED_APART}
-    equity = _equity(hour.state.ledger, values)
+    equity = equity_of(hour.state.ledger, values)
     held = [asset for asset in (CORE, *sorted(trend), FUEL) if values.get(asset)]
     holdings = tuple(_holding(hour, asset, prices, values[asset], equity.total) for asset in held)
     return equity, holdings, prices.get(CORE + CASH)
@@ -180,7 +180,8 @@ def _values(hour: Hour) -> Mapping[str, Decimal]:
     return values_of(hour.wallet, _known_prices(hour))
 
 
-def _equity(ledger: Balances, values: Mapping[str, Decimal]) -> Equity:
+def equity_of(ledger: Balances, values: Mapping[str, Decimal]) -> Equity:
+    """Equity by its parts: cash as the ledger says, the rest as `values` (USDT by asset) say."""
     return Equity(
         cash_spot=ledger.of(Book.SPOT, CASH),
         cash_earn=ledger.of(Book.EARN, CASH),

@@ -24,6 +24,7 @@ from runtime.domain.market import Candle, DailyMarket, DailySeries, Snapshot
 from runtime.domain.money import CASH, CORE, FUEL, ZERO, plain
 from runtime.domain.remembering import remembered
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
+from runtime.domain.state import Position
 from runtime.errors import BadSeries, EngineError
 from runtime.first_reads import INSTRUMENTS_MAX_AGE_MS, heed_pause
 from runtime.hour import FirstWave, Hour
@@ -57,7 +58,7 @@ def take_snapshot(hour: Hour, pool: Sequence[str]) -> Snapshot:
         priced_ms=wave.priced_ms,
         skew_ms=wave.offset_ms,
         account=wave.account,
-        prices=_chosen(wave.prices, symbols),
+        prices=chosen(wave.prices, symbols),
         instruments=_of_play(instruments[0], symbols),
         daily=daily,
         earn=wave.earn,
@@ -95,6 +96,17 @@ def _of_interest(
     return _one(tuple([symbol for symbol in wanted if symbol in priced]))
 
 
+def is_complete(hour: Hour, cache: DailyCache) -> bool:
+    """Whether a next hour of the same day would look at the same pairs, and `cache` holds all it needs of them."""
+    snapshot, resolution = hour.observed, hour.resolution
+    if resolution is None:
+        return False
+    symbols = _in_play(hour, hour.wave_taken, resolution.locked_symbols, held_pairs(hour))
+    if set(symbols) != snapshot.prices.keys() or _due(cache.series, symbols, snapshot.daily.day):
+        return False
+    return all(symbol in cache.instruments for symbol in symbols)
+
+
 def _one(values: Same) -> Same:
     """The same object for equal values."""
     return _kept(values)  # type: ignore[return-value] # it is equal, and of the same type
@@ -105,7 +117,8 @@ def _kept(values: tuple[object, ...]) -> tuple[object, ...]:
     return values
 
 
-def _chosen(prices: Mapping[str, Decimal], symbols: tuple[str, ...]) -> Mapping[str, Decimal]:
+def chosen(prices: Mapping[str, Decimal], symbols: tuple[str, ...]) -> Mapping[str, Decimal]:
+    """The prices of `symbols`, which all have one."""
     return prices if len(prices) == len(symbols) else {symbol: prices[symbol] for symbol in symbols}
 
 
@@ -124,18 +137,32 @@ def _second_wave(
         calls["instruments"] = partial(world.market.instruments, symbols)
     for symbol, (start_ms, limit) in _due(hour.cache.series, symbols, date_at(now_ms)).items():
         if world.facts is None:
-            calls[f"1d {symbol}"] = partial(world.market.candles, symbol, "1d", start_ms, limit)
+            calls[f"1d {symbol}"] = partial(_days, hour, symbol, start_ms, limit)
     for symbol in held:
         position = hour.state.positions.get(symbol)
         if position is not None and symbol in symbols:
-            entry_ms = position.opened_ms - position.opened_ms % HOUR_MS
-            since = max(entry_ms, now_ms - now_ms % HOUR_MS - HIGHS_MAX_HOURS * HOUR_MS)
-            calls[HOURLY + symbol] = partial(_highest, world, symbol, since, now_ms)
+            calls[HOURLY + symbol] = partial(highest, world, symbol, position, now_ms)
     return calls
 
 
-def _highest(world: World, symbol: str, since_ms: int, now_ms: int) -> Decimal | None:
-    """The highest high of the hours that opened from `since_ms` on and have closed; None if none has."""
+def _days(hour: Hour, symbol: str, start_ms: int | None, limit: int) -> DailySeries | Sequence[Candle]:
+    """The daily candles to continue the cached ones with, or the cached ones already continued."""
+    world, cached = hour.world, hour.cache.series.get(symbol)
+    if world.days is not None and cached is not None and start_ms is not None:
+        continued = world.days(cached, _days_kept(symbol), hour.now_ms())
+        if continued is not None:
+            return continued
+    return world.market.candles(symbol, "1d", start_ms, limit)
+
+
+def _days_kept(symbol: str) -> int:
+    return CORE_DAYS if symbol == CORE + CASH else POOL_DAYS
+
+
+def highest(world: World, symbol: str, position: Position, now_ms: int) -> Decimal | None:
+    """The highest high of the hours since the entry hour that have closed; None if none has."""
+    entry_ms = position.opened_ms - position.opened_ms % HOUR_MS
+    since_ms = max(entry_ms, now_ms - now_ms % HOUR_MS - HIGHS_MAX_HOURS * HOUR_MS)
     if world.highest is not None:
         return world.highest(symbol, since_ms, now_ms)
     return closed_high(symbol, world.market.candles(symbol, "1h", since_ms, 1000), since_ms, now_ms)
@@ -150,8 +177,7 @@ def _due(series: Mapping[str, DailySeries], symbols: tuple[str, ...], today: dat
 
 def _missing_days(cached: DailySeries | None, symbol: str, today: date) -> tuple[int | None, int]:
     """(start, limit) of the daily candles to ask for; limit 0 = the cache has yesterday."""
-    want = CORE_DAYS if symbol == CORE + CASH else POOL_DAYS
-    yesterday_ms = day_start_ms(today) - DAY_MS
+    want, yesterday_ms = _days_kept(symbol), day_start_ms(today) - DAY_MS
     if cached is None:
         return None, want + 1
     missing = (yesterday_ms - cached.last_open_ms) // DAY_MS
@@ -193,7 +219,8 @@ def _daily(
             refused[symbol] = str(answer)
             continue
         try:
-            merged = _merged(hour, symbol, cast("Sequence[Candle]", answer), now_ms)
+            fetched = cast("DailySeries | Sequence[Candle]", answer)
+            merged = fetched if isinstance(fetched, DailySeries) else _merged(hour, symbol, fetched, now_ms)
         except BadSeries as error:
             refused[symbol] = str(error)
             series = {known: kept for known, kept in series.items() if known != symbol}
@@ -217,7 +244,7 @@ def _merged(hour: Hour, symbol: str, candles: Sequence[Candle], now_ms: int) -> 
     cached = hour.cache.series.get(symbol)
     if cached is None or _missing_days(cached, symbol, date_at(now_ms))[0] is None:
         return fetched
-    merged, revised = extended_series(cached, fetched, CORE_DAYS if symbol == CORE + CASH else POOL_DAYS)
+    merged, revised = extended_series(cached, fetched, _days_kept(symbol))
     for day, change in revised.items():
         hour.tell(AlertKind.CANDLE_REVISED, f"{symbol}:{day}", symbol=symbol, day=day, change=change)
     return merged

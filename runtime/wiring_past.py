@@ -28,21 +28,24 @@ from runtime.adapters.simulated.past_exchange import PastExchange
 from runtime.adapters.simulated.past_pools import PastPools, read_pools
 from runtime.adapters.simulated.persistence import from_document, to_document
 from runtime.backtest import Checkpoint, Progress, run_history
+from runtime.calm import Calm, Passed
 from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.control import Control
 from runtime.domain.documents import decode, encode
 from runtime.domain.history import History
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.money import CASH, CORE, FUEL
+from runtime.domain.report import Report
 from runtime.domain.slots import date_at, slot_at
 from runtime.domain.state import State, decode_state, encode_state
 from runtime.domain.track import Track
 from runtime.download import Download, Step
 from runtime.errors import BadInput
+from runtime.hour import Hour
 from runtime.ports import DailyCache, World
 from runtime.run_settings import Settings
 from runtime.wiring import explain
-from strategies import REGISTRY
+from strategies import REGISTRY, STEADY
 
 RECORDS_MAX = 1000
 BPS = Decimal(10_000)
@@ -65,6 +68,7 @@ class PastAccount:
     def __init__(self, settings: Settings, history: History, plan: HistoryPlan, books: Books) -> None:
         """Nothing is stored yet; `books` are what the exchange knows of the account."""
         self.settings, self.strategy = settings, REGISTRY[settings.profile]
+        self._calm = Calm(STEADY[settings.profile])
         self.history_sha256 = history.digest()
         self._clock = SimulatedClock(plan.start_ms)
         self._market = PastMarket(history.candles, self._clock, history.instruments)
@@ -86,11 +90,13 @@ class PastAccount:
             explain=explain,
             told=False,
             highest=self._market.highest,
+            days=self._market.days,
         )
 
     @property
     def state(self) -> State | None:
         """The state as the last hour left it."""
+        self._calm.settle()
         return self.store.state
 
     def enter(self, now_ms: int) -> bool:
@@ -98,13 +104,21 @@ class PastAccount:
         self._clock.set(now_ms)
         return self._market.open_at(now_ms)
 
+    def calm_hour(self) -> Passed | None:
+        """What the hour saw, if it is a calm one; a world that is told of its hours has none."""
+        return None if self.world.told else self._calm.hour(self.settings, self.strategy, self.world)
+
+    def done(self, hour: Hour, report: Report) -> None:
+        """See an hour that ran in full."""
+        self._calm.keep(hour, report)
+
     def deposit(self, amount: Decimal) -> None:
         """USDT arrives, with a record."""
         self._exchange.events.deposit(CASH, amount)
 
     def saved(self) -> Mapping[str, Any]:
         """Store and exchange as JSON values."""
-        state = self.store.state
+        state = self.state
         return {
             "state": encode_state(state) if state is not None else None,
             "cache": encode(self.store.cache()),

@@ -7,16 +7,25 @@ A value that is missing, not finite or not positive buys nothing: the system bef
 from __future__ import annotations
 
 import math
+from datetime import date
+from decimal import Decimal
 
 from runtime.domain.decision import Exit, ExitReason, Gate, TrimMemory
 from runtime.domain.market import BtcFacts
 from runtime.domain.orders import Sleeve
 from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
+from strategies.indicators import ahr999
 
 PAIR = "BTCUSDT"
 BOUGHT_TODAY = Gate("bought_today", Sleeve.BTC_CORE, PAIR)
 TRIMMED_TODAY = Gate("trimmed_today", Sleeve.BTC_CORE, PAIR)
+_PLAIN = {gate.name: gate for gate in (BOUGHT_TODAY, TRIMMED_TODAY)}
+
+
+def cheapness(price: Decimal | None, btc: BtcFacts | None, settings: StrategySettings, day: date) -> float | None:
+    """The AHR999 of bitcoin at `price` on the UTC date `day`; None if it cannot be told."""
+    return ahr999(float(price), btc, settings, day) if btc is not None and price else None
 
 
 def multiplier(ahr999: float, settings: StrategySettings) -> int:
@@ -24,19 +33,26 @@ def multiplier(ahr999: float, settings: StrategySettings) -> int:
     return next((times for bound, times in settings.dca_bands if ahr999 < bound), 0)
 
 
+def answer(ahr999: float | None, done: tuple[str, ...], settings: StrategySettings) -> int | str:
+    """Today's multiplier, or the name of the gate that stops the purchase."""
+    if "dca" in done:
+        return BOUGHT_TODAY.name
+    if "trim" in done:
+        return TRIMMED_TODAY.name
+    if ahr999 is None or not math.isfinite(ahr999) or ahr999 <= 0:
+        return "ahr999_missing"
+    return multiplier(ahr999, settings) or "ahr999_high"
+
+
 def purchase(ahr999: float | None, done: tuple[str, ...], settings: StrategySettings) -> int | Gate:
     """Today's multiplier, or the gate that stops the purchase."""
-    if "dca" in done:
-        return BOUGHT_TODAY
-    if "trim" in done:
-        return TRIMMED_TODAY
-    if ahr999 is None or not math.isfinite(ahr999) or ahr999 <= 0:
-        return Gate("ahr999_missing", Sleeve.BTC_CORE, PAIR)
-    times = multiplier(ahr999, settings)
-    if not times:
-        bound = settings.dca_bands[-1][0] if settings.dca_bands else 0.0
-        return Gate("ahr999_high", Sleeve.BTC_CORE, PAIR, {"ahr999": f"{ahr999:.6g}", "bound": f"{bound:g}"})
-    return times
+    found = answer(ahr999, done, settings)
+    if isinstance(found, int):
+        return found
+    if found != "ahr999_high":
+        return _PLAIN.get(found) or Gate(found, Sleeve.BTC_CORE, PAIR)
+    bound = settings.dca_bands[-1][0] if settings.dca_bands else 0.0
+    return Gate(found, Sleeve.BTC_CORE, PAIR, {"ahr999": f"{ahr999:.6g}", "bound": f"{bound:g}"})
 
 
 def episode(btc: BtcFacts | None, memory: TrimMemory, settings: StrategySettings) -> TrimMemory:

@@ -7,7 +7,9 @@ arguments, so the same hour always decides the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from runtime.domain.decision import (
     Candidate,
@@ -28,7 +30,7 @@ from runtime.domain.limits import (
     standing_gates,
     symbol_gates,
 )
-from runtime.domain.market import Facts, Snapshot, ratio
+from runtime.domain.market import Facts, Snapshot, SymbolFacts, ratio
 from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO, plain
 from runtime.domain.orders import Sleeve
 from runtime.domain.remembering import remembered
@@ -37,9 +39,8 @@ from runtime.domain.slots import slot_date
 from runtime.domain.state import State
 from runtime.domain.valuation import is_dust
 from strategies.allocation import btc_base_order, btc_target_ratio, order_caps
-from strategies.btc_dca import PAIR, episode, purchase, trim
+from strategies.btc_dca import PAIR, cheapness, episode, purchase, trim
 from strategies.earn_buffer import FUEL_PAIR, refuel
-from strategies.indicators import ahr999
 from strategies.loss_limits import settled
 from strategies.trend_rotation import Holding, judge, leave, regime, remember, select
 from strategies.view import View, view_of
@@ -55,29 +56,37 @@ def decide(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: Stra
     entries, entry_gates = _trend_entries(view, candidates, targets, {e.symbol for e in leaving})
     dca, trimming, core_gates = _core(view)
     earn, fuel, cash_gates = _cash(view)
-    equity, judgement = view.equity, view.judgement
-    btc_ratio = btc_target_ratio(equity, settings)
     return Decision(
         slot=snapshot.slot,
-        equity=equity,
-        btc_target_ratio=btc_ratio,
-        trend_target_ratio=ONE - btc_ratio,
-        btc_base_order=btc_base_order(equity, settings),
+        **amounts(pool, view.equity, view.facts, view.bought, settings),
         regime_on=on is True,
         candidates=candidates,
         targets=targets,
         entries=entries,
         exits=(*leaving, *trimming),
-        order_caps=order_caps((*pool.symbols, PAIR, FUEL_PAIR), equity, view.facts, settings),
-        buys_left=max(ZERO, settings.buys_day_ratio_max * equity - view.bought),
         prices=view.prices,
         dca=dca,
         earn=earn,
         fuel=fuel,
         gates=(*exit_gates, *entry_gates, *core_gates, *cash_gates),
-        returns=judgement.figures,
+        returns=view.judgement.figures,
         memory=_memory(view, memories),
     )
+
+
+def amounts(
+    pool: ExecutionPool, equity: Decimal, facts: Facts, bought: Decimal, settings: StrategySettings
+) -> dict[str, Any]:
+    """The fields of a decision that follow from equity (USDT), by name; `bought` is what was bought today."""
+    btc_ratio = btc_target_ratio(equity, settings)
+    return {
+        "equity": equity,
+        "btc_target_ratio": btc_ratio,
+        "trend_target_ratio": ONE - btc_ratio,
+        "btc_base_order": btc_base_order(equity, settings),
+        "order_caps": order_caps((*pool.symbols, PAIR, FUEL_PAIR), equity, facts, settings),
+        "buys_left": max(ZERO, settings.buys_day_ratio_max * equity - bought),
+    }
 
 
 def _memory(view: View, holdings: Mapping[str, HoldingMemory]) -> Memory:
@@ -124,7 +133,7 @@ def _holding(view: View, symbol: str, *, trusted: bool) -> Holding:
 def _trend_exits(
     view: View, candidates: tuple[Candidate, ...], *, on: bool | None
 ) -> tuple[dict[str, HoldingMemory], list[Exit], list[Gate]]:
-    by_symbol = _by_symbol(candidates)
+    chosen = by_symbol(candidates)
     closed = standing_gates(view.circumstances, Action.TREND_EXIT)
     memories: dict[str, HoldingMemory] = {}
     leaving: list[Exit] = []
@@ -144,13 +153,14 @@ def _trend_exits(
             figures = {name: plain(value) for name, value in view.judgement.figures.items()}
             leaving.append(Exit(Sleeve.TREND, symbol, ExitReason.BREAKER, numbers=figures))
             continue
-        way_out = leave(holding, memories[symbol], by_symbol.get(symbol), view.settings.exit_rank, on=on)
+        way_out = leave(holding, memories[symbol], chosen.get(symbol), view.settings.exit_rank, on=on)
         leaving.extend([way_out] if way_out else [])
     return memories, leaving, gates
 
 
 @remembered
-def _by_symbol(candidates: tuple[Candidate, ...]) -> Mapping[str, Candidate]:
+def by_symbol(candidates: tuple[Candidate, ...]) -> Mapping[str, Candidate]:
+    """The candidates by their symbols."""
     return {candidate.symbol: candidate for candidate in candidates}
 
 
@@ -205,16 +215,21 @@ def _entry_gates(view: View, symbol: str, *, leaving: bool) -> list[Gate]:
         gates.append(Gate("sold_today", Sleeve.TREND, symbol))
     elif done and f"buy:{symbol}" in done:
         gates.append(Gate("bought_today", Sleeve.TREND, symbol))
-    elif price is not None and known is not None and known.sma60 is not None and price < ratio(known.sma60):
-        numbers = {"price": plain(price), "sma60": plain(ratio(known.sma60))}
+    elif price is not None and (level := below_exit(price, known)) is not None:
+        numbers = {"price": plain(price), "sma60": plain(level)}
         gates.append(Gate("exit_now", Sleeve.TREND, symbol, numbers))
     return gates
 
 
+def below_exit(price: Decimal, known: SymbolFacts | None) -> Decimal | None:
+    """The sma60 that `price` is below, so that what is bought would be sold at once; None where it is not."""
+    level = ratio(known.sma60) if known is not None and known.sma60 is not None else None
+    return level if level is not None and price < level else None
+
+
 def _core(view: View) -> tuple[Dca | None, list[Exit], list[Gate]]:
     snapshot, settings, btc = view.snapshot, view.settings, view.facts.btc
-    price = snapshot.price(CORE)
-    value = ahr999(float(price), btc, settings, slot_date(snapshot.slot)) if btc is not None and price else None
+    value = cheapness(snapshot.price(CORE), btc, settings, slot_date(snapshot.slot))
     gates = [
         *standing_gates(view.circumstances, Action.DCA_BUY),
         *symbol_gates(view.circumstances, Action.DCA_BUY, PAIR),

@@ -22,7 +22,7 @@ from runtime.domain.market import Facts, Snapshot
 from runtime.domain.money import CASH, ZERO
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
-from runtime.domain.state import State
+from runtime.domain.state import DayBook, State
 from runtime.domain.valuation import is_dust
 
 
@@ -65,6 +65,14 @@ def _sleeve(
         if result <= -limit and breaker.tripped_on != today and not breaker.liquidating:
             breaker = tripped(breaker, today, settings)
     return breaker, figures
+
+
+def untripped(day: DayBook, breaker: BreakerMemory, value: Decimal, settings: StrategySettings) -> bool:
+    """Whether the breaker certainly does not trip at `value` USDT of the sleeve now: its limit is never less than
+    `breaker_loss`, and it trips once a day.
+    """
+    result = sleeve_return(day, value)
+    return result is None or result > -settings.breaker_loss or breaker.tripped_on == day.day
 
 
 def settled(

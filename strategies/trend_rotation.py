@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from runtime.domain.changing import changed
 from runtime.domain.decision import Candidate, Exit, ExitReason, HoldingMemory, Target
 from runtime.domain.market import BtcFacts, Facts, SymbolFacts, ratio
 from runtime.domain.money import ONE, plain
@@ -61,7 +62,7 @@ def _judged(
     qualified = [c for c in judged if not c.failed]
     ranked = sorted(qualified, key=lambda c: -(c.score or 0.0))
     ranks = {candidate.symbol: rank for rank, candidate in enumerate(ranked, 1)}
-    return tuple(Candidate(c.symbol, c.score, c.momentum, c.failed, ranks.get(c.symbol)) for c in judged)
+    return tuple([changed(c, rank=ranks[c.symbol]) if c.symbol in ranks else c for c in judged])
 
 
 def _candidate(

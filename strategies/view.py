@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
+from runtime.domain.changing import changed
 from runtime.domain.decision import ExecutionPool
 from runtime.domain.limits import Circumstances, valuation_prices
 from runtime.domain.market import Facts, Snapshot
@@ -54,7 +55,7 @@ def view_of(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: Str
     """The view of an hour."""
     facts = snapshot.facts or decisive_facts(snapshot.daily, settings)
     if state.day is not None and state.day.day != slot_date(snapshot.slot):
-        state = replace(state, day=None)
+        state = changed(state, day=None)
     wallet = wallet_of(state.ledger, snapshot.account, snapshot.earn)
     before = Circumstances(snapshot, state, pool.degraded, settings)
     prices = valuation_prices(snapshot, state.prices, settings)
@@ -62,6 +63,6 @@ def view_of(snapshot: Snapshot, state: State, pool: ExecutionPool, settings: Str
     judgement = judge_losses(snapshot, state, {a: values[a] for a in wallet.trend_assets}, facts, settings)
     after, known = before, state.memory
     if (judgement.breaker, judgement.reduce_only_ms) != (known.breaker, known.reduce_only_ms):
-        memory = replace(known, breaker=judgement.breaker, reduce_only_ms=judgement.reduce_only_ms)
-        after = replace(before, state=replace(state, memory=memory))
+        memory = changed(known, breaker=judgement.breaker, reduce_only_ms=judgement.reduce_only_ms)
+        after = changed(before, state=changed(state, memory=memory))
     return View(snapshot, state, pool, settings, facts, wallet, prices, values, after, judgement)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
-from operator import mul, truediv
+from itertools import accumulate, repeat
+from operator import floordiv, mul, sub, truediv
 
 from runtime.domain.remembering import continued
 
@@ -36,9 +36,9 @@ def volatility(closes: Sequence[float], days: int) -> float | None:
     """Sample standard deviation (ddof = 1) of the last simple daily returns, per day; needs days + 1 closes."""
     if len(closes) <= days:
         return None
-    returns = [ratio - 1 for ratio in map(truediv, closes[-days:], closes[-days - 1 :])]
+    returns = list(map(sub, map(truediv, closes[-days:], closes[-days - 1 :]), repeat(1)))
     mean = math.fsum(returns) / days
-    away = [one - mean for one in returns]
+    away = list(map(sub, returns, repeat(mean)))
     return math.sqrt(math.fsum(map(mul, away, away)) / (days - 1))
 
 
@@ -80,7 +80,7 @@ def _scores(values: Sequence[float], days: int) -> list[float | None]:
     (n - 1) d^2 / (n v): exact up to the rounding of one division and one root.
     """
     units = _whole(values)
-    sums = zip(_rolling_sums(units, days), _rolling_sums([unit * unit for unit in units], days), strict=True)
+    sums = zip(_rolling_sums(units, days), _rolling_sums(list(map(mul, units, units)), days), strict=True)
     scores: list[float | None] = []
     for unit, (total, squares) in zip(units[days - 1 :], sums, strict=True):
         away, spread = days * unit - total, days * squares - total * total
@@ -91,12 +91,13 @@ def _scores(values: Sequence[float], days: int) -> list[float | None]:
 
 def _whole(values: Sequence[float]) -> list[int]:
     """The values as whole multiples of one power of two, without rounding."""
-    ratios = [value.as_integer_ratio() for value in values]
-    unit = max((below for _, below in ratios), default=1)
-    return [above * (unit // below) for above, below in ratios]
+    if not values:
+        return []
+    above, below = zip(*map(float.as_integer_ratio, values), strict=True)
+    return list(map(mul, above, map(floordiv, repeat(max(below)), below)))
 
 
 def _rolling_sums(values: Sequence[int], days: int) -> list[int]:
     """The exact sums of the `days` values that end at each value that has so many."""
     ends = list(accumulate(values, initial=0))
-    return [end - start for start, end in zip(ends, ends[days:], strict=False)]
+    return list(map(sub, ends[days:], ends))

@@ -43,7 +43,7 @@ class ExactColumn:
 
     def between(self, first: int, stop: int) -> list[Decimal]:
         """The prices from index `first` up to, not including, `stop`."""
-        return [Decimal(text) for text in self.texts(first, stop)]
+        return list(map(Decimal, self.texts(first, stop)))
 
     def texts(self, first: int, stop: int) -> list[str]:
         """The same as they were written."""

@@ -21,10 +21,11 @@ a reason to buy. So a change of source can sell nothing, whatever the source say
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 
+from runtime.domain.changing import changed
 from runtime.domain.decision import ExecutionPool
 from runtime.domain.pool import (
     AcceptedPool,
@@ -122,7 +123,7 @@ def _standing(
     """The resolution of an upstream that repeats the accepted release: it is the same all day. None = look closer."""
     reading = Reading(Rung.FRESH_UPSTREAM, where, payload)
     found = _climbed([reading], accepted, settings, slot_at(day_start_ms(today)))
-    return replace(found, accepted=accepted) if not found.degraded and found.accepted == accepted else None
+    return changed(found, accepted=accepted) if not found.degraded and found.accepted == accepted else None
 
 
 def _climbed(
@@ -149,7 +150,7 @@ def _climbed(
         if reading.rung is not Rung.LAST_KNOWN_GOOD:
             break
     resolution = judge.static(tried) if chosen is None else judge.resolution(*chosen, tried)
-    return replace(resolution, conflict=conflict, notes=tuple(notes))
+    return changed(resolution, conflict=conflict, notes=tuple(notes))
 
 
 def status_after(previous: PoolStatus | None, resolution: Resolution, slot: str) -> PoolStatus:

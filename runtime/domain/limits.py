@@ -31,10 +31,11 @@ from runtime.domain.instruments import tradable_of
 from runtime.domain.market import DailyMarket, Facts, Snapshot, exact
 from runtime.domain.money import CASH, ONE, ZERO, plain
 from runtime.domain.orders import Kind, Sleeve
+from runtime.domain.performance import losses
 from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import DAY_MS, MINUTE_MS
-from runtime.domain.state import DayBook, Performance, State
+from runtime.domain.state import DayBook, State
 from runtime.domain.values import Value
 
 
@@ -167,12 +168,10 @@ def _faults(snapshot: Snapshot, before: Prices, settings: StrategySettings) -> M
     """What is wrong with the prices there are, by pair; those that may be traded on are left out."""
     prices, age_ms = snapshot.prices, snapshot.now_ms - snapshot.priced_ms
     stale = age_ms > settings.price_age_max_s * 1000
-    if _all_usual(snapshot, settings):
-        symbols = prices.keys() if stale else prices.keys() - snapshot.daily.series.keys()
-    else:
-        symbols = prices.keys()
     found: dict[str, Fault] = {}
-    for symbol in symbols:
+    if not stale and all_usual(prices, before, snapshot.daily, settings):
+        return found
+    for symbol in prices:
         known = [p for p in (_last_close(snapshot, symbol), before.get(symbol)) if p]
         fault = _suspicion(prices[symbol], known, settings)
         if fault is not None:
@@ -182,11 +181,18 @@ def _faults(snapshot: Snapshot, before: Prices, settings: StrategySettings) -> M
     return found
 
 
-def _all_usual(snapshot: Snapshot, settings: StrategySettings) -> bool:
-    """Whether every pair that has a last close certainly has not jumped from it: most hours need no closer look."""
-    symbols, lows, highs = _usual(snapshot.daily, settings)
-    prices = list(map(snapshot.prices.get, symbols, repeat(ZERO)))
-    return all(map(lt, lows, prices)) and all(map(lt, prices, highs))
+def all_usual(prices: Prices, before: Prices, daily: DailyMarket, settings: StrategySettings) -> bool:
+    """Whether every price certainly has not jumped, from its last close or, where it has none, from the last cycle's
+    (`before`): most hours need no closer look.
+    """
+    symbols, lows, highs = _usual(daily, settings)
+    known = list(map(prices.get, symbols, repeat(ZERO)))
+    if not (all(map(lt, lows, known)) and all(map(lt, known, highs))):
+        return False
+    if len(prices) == len(symbols):
+        return True
+    others = [(prices[symbol], before.get(symbol)) for symbol in prices.keys() - daily.series.keys()]
+    return all(price > 0 and last and not jumped(price, last, settings) for price, last in others)
 
 
 @remembered
@@ -290,11 +296,4 @@ def tripped(memory: BreakerMemory, today: date, settings: StrategySettings) -> B
 
 def account_losses(state: State) -> tuple[Decimal, Decimal]:
     """(loss today, drawdown from the peak) of the time-weighted return, as positive fractions."""
-    return _losses(state.performance, state.day)
-
-
-@remembered
-def _losses(performance: Performance, day: DayBook | None) -> tuple[Decimal, Decimal]:
-    index = performance.index
-    day_start = day.index if day else index
-    return max(ZERO, ONE - index / day_start), max(ZERO, ONE - index / performance.peak)
+    return losses(state.performance, state.day)

@@ -13,9 +13,11 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from runtime.domain.changing import changed
 from runtime.domain.ledger import Balances, Book, Entry
 from runtime.domain.market import DailyMarket, exact
 from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO
+from runtime.domain.remembering import remembered
 from runtime.domain.slots import DAY_MS, day_start_ms
 from runtime.domain.state import DayBook, Performance, State
 
@@ -30,6 +32,14 @@ def linked(performance: Performance, equity: Decimal, flows: Decimal) -> Perform
     if performance.equity is not None and performance.equity > 0:
         index = _index(index * (equity - flows) / performance.equity)
     return Performance(index, max(performance.peak, index), equity)
+
+
+@remembered
+def losses(performance: Performance, day: DayBook | None) -> tuple[Decimal, Decimal]:
+    """(loss today, drawdown from the peak) of the return, as positive fractions."""
+    index = performance.index
+    day_start = day.index if day else index
+    return max(ZERO, ONE - index / day_start), max(ZERO, ONE - index / performance.peak)
 
 
 def outside_value(entries: Iterable[Entry], prices: Mapping[str, Decimal]) -> Decimal:
@@ -67,7 +77,7 @@ def opened_day(state: State, today: date, daily: DailyMarket, prices: Mapping[st
     if last is not None and last > 0:
         index = _index(index * then / last)
     start = {asset: closes[asset] for asset in trend if asset in closes}
-    return replace(state, day=DayBook(today, trend, start, index=index))
+    return changed(state, day=DayBook(today, trend, start, index=index))
 
 
 def resumed(state: State) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -11,10 +11,19 @@ from typing import Any
 from runtime.domain.ledger import fees
 from runtime.domain.money import CASH, CORE, ZERO, plain
 from runtime.domain.orders import Intent, Side, Status
-from runtime.domain.report import Report
+from runtime.domain.report import Equity, Report
 from runtime.domain.slots import slot_date
 from runtime.domain.state import State
-from runtime.domain.track import LATCHED, REDUCE_ONLY, Columns, Trade, columns_document, read_columns, trade_document
+from runtime.domain.track import (
+    FLOATS,
+    LATCHED,
+    REDUCE_ONLY,
+    Columns,
+    Trade,
+    columns_document,
+    read_columns,
+    trade_document,
+)
 
 _NAMED = attrgetter("sleeve", "name")
 Row = tuple[float | int, ...]
@@ -38,10 +47,8 @@ class Recorder:
         if worth is None or after is None:
             self._repeat(report.exit_code, flow)
             return
-        cash, price = worth.cash, after.prices.get(CORE + CASH, ZERO)
-        amounts = (cash + worth.fuel + worth.trend + worth.btc, cash, worth.btc, worth.trend, worth.fuel, flow, price)
         self._last = (
-            *map(float, amounts),
+            *_amounts(worth, flow, after.prices.get(CORE + CASH, ZERO)),
             report.exit_code,
             _index(self.rungs, report.pool.rung if report.pool else ""),
             _index(self.gate_sets, frozenset(map(_NAMED, report.gates))),
@@ -51,6 +58,11 @@ class Recorder:
         for intent in report.intents:
             if intent.status is Status.DONE and intent.order is not None and intent.order.executed_qty:
                 self.trades.append(_trade(intent, before, after))
+
+    def go_on(self, worth: Equity, price: Decimal) -> None:
+        """Append an hour that went as the one before, but for what things are worth and the price of bitcoin."""
+        self._last = (*_amounts(worth, ZERO, price), *self._last[len(FLOATS) :])
+        self.rows.append(self._last)
 
     def _repeat(self, exit_code: int, flow: Decimal) -> None:
         """An hour that ended before it saw anything: what is owned is worth what it was."""
@@ -87,6 +99,12 @@ class Recorder:
         """The recorder that `saved` came from."""
         trades = (Trade(**trade) for trade in kept["trades"])
         return cls(read_columns(kept["columns"]), trades, kept["day_count"])
+
+
+def _amounts(worth: Equity, flow: Decimal, price: Decimal) -> Iterator[float]:
+    """A row's amounts, in the order of `track.FLOATS`."""
+    cash, core, trend, fuel = worth.cash, worth.btc, worth.trend, worth.fuel
+    return map(float, (cash + fuel + trend + core, cash, core, trend, fuel, flow, price))
 
 
 def _index(table: dict[Any, int], value: object) -> int:

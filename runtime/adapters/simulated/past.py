@@ -22,15 +22,17 @@ from decimal import Decimal
 
 from runtime.adapters.simulated.listing import derived
 from runtime.domain.candle_columns import CandleColumns, CandleSet
+from runtime.domain.candles import closed_series, extended_series
 from runtime.domain.instruments import Instrument
-from runtime.domain.market import Candle, exact
+from runtime.domain.market import Candle, DailySeries, exact
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
-from runtime.errors import Rejected, Unavailable
+from runtime.errors import BadSeries, Rejected, Unavailable
 from runtime.ports import Clock
 
 KLINES_MAX = 1000
 PRICE_AGE_MAX_MS = 3 * HOUR_MS
 TRADING_AGE_MAX_MS = 2 * DAY_MS
+DAY_HOURS = DAY_MS // HOUR_MS
 Prices = Mapping[str, Decimal]
 
 
@@ -84,6 +86,22 @@ class PastMarket:
                 at = high.index(newest, begin, stop)
             self._peaks[symbol] = first, at, stop
         return exact(high[at])
+
+    def days(self, cached: DailySeries, count: int, now_ms: int) -> DailySeries | None:
+        """`cached` continued by the days that have closed since; of all of them the newest `count`. None where a day is
+        missing, or something else is wrong: then the candles tell what.
+
+        A day that has closed never changes here, so none is looked at twice.
+        """
+        columns, next_ms = self._candles.daily[cached.symbol], cached.last_open_ms + DAY_MS
+        first, stop = columns.index_at(next_ms), columns.closed_at(now_ms)
+        if first >= stop or columns.opens_ms[stop - 1] != next_ms + (stop - 1 - first) * DAY_MS:
+            return None
+        try:
+            closed = closed_series(cached.symbol, columns.candles(first, stop), now_ms)
+        except BadSeries:
+            return None
+        return extended_series(cached, closed, count)[0]
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
         now = self._now()
@@ -158,19 +176,26 @@ class PastMarket:
 
 def day_prices(hourly: Mapping[str, CandleColumns], day_ms: int) -> list[Prices]:
     """The prices known in each of the 24 hours of the UTC day that begins at `day_ms`."""
-    columns = [_day_column(column, day_ms) for column in hourly.values()]
-    symbols = tuple(hourly)
-    rows = (zip(symbols, row, strict=True) for row in zip(*columns, strict=True))
+    opens = [_day_opens(column, day_ms) for column in hourly.values()]
+    if all(len(known) == DAY_HOURS for known in opens):
+        return [dict(zip(hourly, row, strict=True)) for row in zip(*opens, strict=True)]
+    columns = [_day_column(*each, day_ms) for each in zip(hourly.values(), opens, strict=True)]
+    rows = (zip(hourly, row, strict=True) for row in zip(*columns, strict=True))
     return [{symbol: price for symbol, price in row if price is not None} for row in rows]
 
 
-def _day_column(hourly: CandleColumns, day_ms: int) -> Sequence[Decimal | None]:
-    """One symbol's price in each hour of a day; None where there is none."""
+def _day_opens(hourly: CandleColumns, day_ms: int) -> Sequence[Decimal]:
+    """The opens of one symbol's hours of a day, of those that exist."""
     first, stop = hourly.index_at(day_ms), hourly.index_at(day_ms + DAY_MS)
-    opens = hourly.exact_open.between(first, stop)
-    if len(opens) == DAY_MS // HOUR_MS:
+    return hourly.exact_open.between(first, stop)
+
+
+def _day_column(hourly: CandleColumns, opens: Sequence[Decimal], day_ms: int) -> Sequence[Decimal | None]:
+    """One symbol's price in each hour of a day; None where there is none."""
+    if len(opens) == DAY_HOURS:
         return opens
-    known = dict(zip(hourly.opens_ms[first:stop], opens, strict=True))
+    first = hourly.index_at(day_ms)
+    known = dict(zip(hourly.opens_ms[first : first + len(opens)], opens, strict=True))
     return [known.get(hour) or _last_close(hourly, hour) for hour in range(day_ms, day_ms + DAY_MS, HOUR_MS)]
 
 

@@ -1,0 +1,132 @@
+"""Standing: whether the profile's rules answer an hour as they answered the one that was decided in full before it.
+
+Only rules that look at a price are asked; all others answer from what has not changed. Each is asked itself, or held
+against the bound that it compares with itself; where that leaves a doubt, the hour is decided in full:
+
+    prices          within the day's bounds: none is missing or suspect (`limits.all_usual`)
+    what is held    the same coins are worth more than dust
+    exits           no holding is below its stop or sma60; highest and stop rise as `remember` says
+    entries         each target on the same side of its sma60; how much is bought is the plan's to say
+    breaker         the sleeve has not lost what the tightest limit allows; the account's limits are the hour's to watch
+    bitcoin         the same answer to today's purchase; the holding is on the same side of what may be trimmed
+    fuel            the same answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runtime.domain.changing import changed
+from runtime.domain.decision import Candidate, Dca, Decision, HoldingMemory, Memory
+from runtime.domain.limits import all_usual
+from runtime.domain.market import Facts
+from runtime.domain.money import CASH, CORE, FUEL, ZERO
+from runtime.domain.remembering import remembered
+from runtime.domain.slots import slot_date
+from runtime.domain.standing import Fresh, Standing
+from runtime.domain.valuation import is_dust, total, values_of
+from strategies.btc_dca import PAIR, answer, cheapness, multiplier
+from strategies.crypto_live_pool_rotation import amounts, below_exit, by_symbol
+from strategies.earn_buffer import refuel_gate
+from strategies.indicators import decisive_facts
+from strategies.loss_limits import untripped
+from strategies.trend_rotation import Holding, leave, regime, remember
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the standing hour answered, and what the rules need that does not change before midnight."""
+
+    facts: Facts
+    on: bool | None
+    candidates: Mapping[str, Candidate]
+    held: frozenset[str]
+    sides: list[object]
+
+
+def memory(standing: Standing, fresh: Fresh) -> Memory | None:
+    """The memory that the hour ends with; None where a rule may answer otherwise."""
+    answers, snapshot, settings = _answers(standing), standing.snapshot, standing.settings
+    if answers is None or not all_usual(fresh.prices, fresh.before, snapshot.daily, settings):
+        return None
+    day, known = standing.state.day, fresh.memory
+    trend = sum([fresh.values[asset] for asset in standing.wallet.trend_assets], ZERO)
+    if day is None or not untripped(day, known.breaker, trend, settings):
+        return None
+    if _sides(standing, fresh, answers.facts) != answers.sides:
+        return None
+    holdings = _holdings(standing, fresh, answers)
+    if holdings is None:
+        return None
+    return known if holdings == known.holdings else changed(known, holdings=holdings)
+
+
+def decision(standing: Standing, fresh: Fresh) -> Decision:
+    """The standing decision with the amounts of this hour; the hour must be one that `memory` speaks for."""
+    facts, settings = decisive_facts(standing.snapshot.daily, standing.settings), standing.settings
+    day = standing.state.day
+    again = amounts(standing.pool, total(fresh.values), facts, day.buys_all if day else ZERO, settings)
+    dca = standing.decision.dca
+    if dca is not None:
+        value = cheapness(fresh.prices.get(PAIR), facts.btc, settings, slot_date(fresh.slot))
+        assert value is not None, "an hour that wants to buy as the one before"
+        dca = Dca(multiplier(value, settings), again["btc_base_order"], value, settings.ahr999_cost)
+    return changed(standing.decision, slot=fresh.slot, prices=fresh.prices, dca=dca, **again)
+
+
+@remembered
+def _answers(standing: Standing) -> _Answers | None:
+    """None for an hour whose decision is not to be repeated: it sells, refuels, or is about to finish a sale."""
+    snapshot, settings, decided = standing.snapshot, standing.settings, standing.decision
+    day, known = standing.state.day, standing.state.memory
+    facts = decisive_facts(snapshot.daily, settings)
+    pairs = {asset + CASH for asset in standing.wallet.trend_assets}
+    if decided.exits or decided.fuel or known.breaker.liquidating or not pairs <= snapshot.instruments.keys():
+        return None
+    if day is None or decided.memory is not known or facts.btc is None or decided.prices is not snapshot.prices:
+        return None
+    values = values_of(standing.wallet, snapshot.prices)
+    seen = Fresh(snapshot.slot, snapshot.prices, snapshot.prices, snapshot.highs, values, known)
+    return _Answers(
+        facts=facts,
+        on=regime(facts.btc, None),
+        candidates=by_symbol(decided.candidates),
+        held=frozenset(known.holdings),
+        sides=_sides(standing, seen, facts),
+    )
+
+
+def _sides(standing: Standing, seen: Fresh, facts: Facts) -> list[object]:
+    """What the rules answer that neither sell a holding nor remember one."""
+    settings, prices, values = standing.settings, seen.prices, seen.values
+    done = standing.state.day.done if standing.state.day else ()
+    value = None if "dca" in done else cheapness(prices.get(PAIR), facts.btc, settings, slot_date(seen.slot))
+    sides: list[object] = [
+        answer(value, done, settings),
+        refuel_gate(values.get(FUEL, ZERO), standing.wallet.cash, done, settings),
+        values.get(CORE, ZERO) <= settings.trim_value_min,
+    ]
+    for target in standing.decision.targets:
+        price = prices.get(target.symbol)
+        sides.append(below_exit(price, facts.symbols.get(target.symbol)) if price is not None else None)
+    return sides
+
+
+def _holdings(standing: Standing, fresh: Fresh, answers: _Answers) -> dict[str, HoldingMemory] | None:
+    """What is remembered of each holding; None where one must go, or where others are held than before."""
+    snapshot, settings, positions = standing.snapshot, standing.settings, standing.state.positions
+    holdings: dict[str, HoldingMemory] = {}
+    for asset in standing.wallet.trend_assets:
+        symbol = asset + CASH
+        if is_dust(fresh.values[asset], snapshot.instruments[symbol], settings) is (symbol in answers.held):
+            return None
+        if symbol not in answers.held:
+            continue
+        price, position = fresh.prices[symbol], positions.get(symbol)
+        average = position.average if position else None
+        holding = Holding(symbol, price, price, average, fresh.highs.get(symbol), fresh.memory.holdings[symbol])
+        holdings[symbol] = remember(holding, answers.facts.symbols.get(symbol), settings)
+        if leave(holding, holdings[symbol], answers.candidates.get(symbol), settings.exit_rank, on=answers.on):
+            return None
+    return holdings

@@ -1,0 +1,180 @@
+"""Calm hours: the short way leaves, hour by hour, the very bytes that hours in full leave; and most hours take it."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runtime.adapters.candles import read_candles
+from runtime.adapters.simulated.past_pools import fixed_pool
+from runtime.backtest import run_history
+from runtime.calm import Passed
+from runtime.domain.candle_columns import CandleQuery
+from runtime.domain.control import Control, Mode
+from runtime.domain.documents import state_text
+from runtime.domain.history import History
+from runtime.domain.history_plan import Deposits, HistoryPlan
+from runtime.domain.report import Report
+from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, slot_start_ms
+from runtime.domain.state import State
+from runtime.domain.track import Track
+from runtime.hour import Hour
+from runtime.wiring_past import PastAccount, past_of
+from strategies import REGISTRY
+from tests.support.klines import FOLDER
+from tests.support.pasts import BEGIN_MS, PAIRS, a_past, columns_of, past_settings, rows_of, with_hours
+
+WARM_DAYS = 210
+DAYS = 6
+START_MS = BEGIN_MS + WARM_DAYS * DAY_MS
+PLAN = HistoryPlan(START_MS, START_MS + DAYS * DAY_MS, resume_days=1)
+
+
+@dataclass
+class Watched:
+    """A run that was looked at after every hour: its track, the state of each hour, and how many ran in full."""
+
+    track: Track
+    states: list[State] = field(default_factory=list)
+    in_full: int = 0
+
+
+def watched(history: History, plan: HistoryPlan, *, short: bool, **named: str) -> Watched:
+    """A run with every hour in full, or with the short way allowed."""
+    account = Looked(past_of(past_settings(**named), history, plan), short=short)
+    return Watched(run_history(account, plan), account.states, account.in_full)
+
+
+class Looked:
+    """An account in the past that somebody looks at whenever an hour begins."""
+
+    def __init__(self, account: PastAccount, *, short: bool) -> None:
+        self.settings, self.world, self.history_sha256 = account.settings, account.world, account.history_sha256
+        self.strategy = account.strategy
+        self.account, self.short, self.in_full = account, short, 0
+        self.states: list[State] = []
+
+    @property
+    def state(self) -> State | None:
+        return self.account.state
+
+    def enter(self, now_ms: int) -> bool:
+        if self.state is not None:
+            self.states.append(self.state)
+        return self.account.enter(now_ms)
+
+    def deposit(self, amount: Decimal) -> None:
+        self.account.deposit(amount)
+
+    def calm_hour(self) -> Passed | None:
+        return self.account.calm_hour() if self.short else None
+
+    def done(self, hour: Hour, report: Report) -> None:
+        self.in_full += 1
+        self.account.done(hour, report)
+
+    def saved(self) -> Mapping[str, Any]:
+        return self.account.saved()
+
+
+def assert_same(history: History, plan: HistoryPlan, **named: str) -> tuple[Watched, Watched]:
+    """Every hour in full, the short way looked at each hour, and the short way left alone: all leave the same."""
+    full, short = (watched(history, plan, short=short, **named) for short in (False, True))
+    for one, other in zip(full.states, short.states, strict=True):
+        assert one == other, one.slot_done
+        if one.slot_done.endswith(("T05Z", "T23Z")):
+            assert state_text(one) == state_text(other), one.slot_done
+    assert full.track == short.track
+    assert run_history(past_of(past_settings(**named), history, plan), plan) == full.track
+    return full, short
+
+
+@pytest.fixture(scope="module")
+def warm() -> History:
+    return a_past((WARM_DAYS + DAYS + 1) * 24)
+
+
+def weathered(history: History, seed: int, swing: float, drift: float, holes: int) -> History:
+    """The history with other hours from the plan's start on: a walk of its own for each pair, all made of `seed`."""
+    dice = random.Random(seed)
+    changed = {}
+    for symbol, hours in history.candles.hourly.items():
+        rows = [row for row in rows_of(hours) if row[0] < START_MS]
+        price, gone = rows[-1][4], dice.randrange(24, DAYS * 24)
+        for hour in range((DAYS + 1) * 24):
+            opened, price = round(price, 4), max(0.01, price * math.exp(dice.gauss(drift, swing)))
+            closed = round(price, 4)
+            row = (START_MS + hour * HOUR_MS, opened, max(opened, closed) * 1.001, min(opened, closed) * 0.999, closed)
+            if symbol == "BTCUSDT" or not gone <= hour < gone + holes:
+                rows.append((*row, 1000.0, closed * 1000.0))
+        changed[symbol] = columns_of(symbol, rows)
+    return with_hours(history, changed)
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    swing=st.sampled_from([0.002, 0.01, 0.04]),
+    drift=st.sampled_from([-0.004, 0.0, 0.004]),
+    holes=st.sampled_from([0, 2, 5]),
+    deposit=st.booleans(),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_random_markets_leave_the_same_either_way(
+    warm: History, seed: int, swing: float, drift: float, holes: int, *, deposit: bool
+) -> None:
+    plan = replace(PLAN, deposits=Deposits(Decimal(250), 1) if deposit else None)
+    assert_same(weathered(warm, seed, swing, drift, holes), plan)
+
+
+@pytest.mark.parametrize("swing", [0.003, 0.02])
+def test_made_up_days_leave_the_same_and_most_hours_take_the_short_way(warm: History, swing: float) -> None:
+    full, short = assert_same(weathered(warm, 3, swing, 0.001, 0), PLAN)
+    assert full.in_full == DAYS * 24
+    assert short.in_full < DAYS * 24 / 3
+    assert full.track.trades
+
+
+def test_real_hours_leave_the_same_and_most_take_the_short_way() -> None:
+    if not (FOLDER / "1h").is_dir():
+        pytest.skip("no real candles beside this checkout")
+    start_ms = slot_start_ms("2021-05-10T00Z")  # a crash: stops, breaker, loss limits
+    plan = HistoryPlan(start_ms, start_ms + 16 * DAY_MS, resume_days=3)
+    candles = read_candles(FOLDER, CandleQuery(plan.start_ms, plan.end_ms, ("BTCUSDT", "BNBUSDT", *PAIRS)))
+    pools = fixed_pool(PAIRS, (date_at(plan.start_ms), date_at(plan.end_ms)))
+    full, short = assert_same(History(candles, pools), plan)
+    assert short.in_full < full.in_full / 3
+    assert {trade.reason for trade in full.track.trades} >= {"entry", "breaker", "trailing_stop"}
+
+
+def test_a_strategy_that_says_nothing_of_itself_is_asked_every_hour(warm: History) -> None:
+    account, asked = past_of(past_settings(), warm, PLAN), list[str]()
+    decide = REGISTRY["crypto_live_pool_rotation"]
+
+    def another(*given: object) -> object:
+        asked.append("")
+        return decide(*given)  # type: ignore[arg-type]
+
+    account.strategy = another  # type: ignore[assignment]
+    assert run_history(account, PLAN) == run_history(past_of(past_settings(), warm, PLAN), PLAN)
+    assert len(asked) == DAYS * 24
+
+
+def test_what_somebody_else_changes_between_two_hours_is_seen(warm: History) -> None:
+    """A control that is set, and a deposit, end the row of calm hours; so does a state that others wrote."""
+    account = past_of(past_settings(), warm, PLAN)
+    run_history(account, replace(PLAN, end_ms=START_MS + 12 * HOUR_MS))
+    at_ms = START_MS + 12 * HOUR_MS + HOUR_MS // 4
+
+    account.enter(at_ms)
+    assert account.calm_hour() is not None, "nothing has changed"
+    account.enter(at_ms + HOUR_MS)
+    account.store.set_control(Control(Mode.HALT, "me", at_ms))
+    assert account.calm_hour() is None
