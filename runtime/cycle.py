@@ -23,7 +23,7 @@ from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.dependencies import BINANCE, WORTH_WAITING_MS, is_open, pause_ms
 from runtime.domain.documents import encode
 from runtime.domain.instruments import tradable_of
-from runtime.domain.ladder import Reading, Resolution, climb, execution_pool
+from runtime.domain.ladder import Reading, Resolution, climb, execution_pool, shown
 from runtime.domain.ledger import Entry
 from runtime.domain.limits import valuation_prices
 from runtime.domain.market import Snapshot
@@ -50,11 +50,10 @@ from runtime.snapshot import refresh_prices, take_snapshot
 
 Strategy = Callable[[Snapshot, State, ExecutionPool, StrategySettings], Decision]
 Answers = Mapping[str, object]
+Done = Callable[[Hour, Report], object]
 
 
-def run_cycle(
-    settings: Settings, strategy: Strategy, world: World, done: Callable[[Hour, Report], object] | None = None
-) -> Report:
+def run_cycle(settings: Settings, strategy: Strategy, world: World, done: Done | None = None) -> Report:
     """Run one hour in `world` and report it. Errors the engine knows end in a report, never in an exception.
 
     `done`, which only a history has, is shown an hour that came to its end.
@@ -241,13 +240,9 @@ def _resolve_pool(hour: Hour, answers: Answers) -> Resolution:
             yield readings[-1]
 
     resolution = climb(read(), hour.state.pool, hour.settings.ladder, hour.slot)
-    hour.tape.record("pools", readings, _told)
+    hour.tape.record("pools", readings, shown)
     hour.resolution = resolution
     return resolution
-
-
-def _told(readings: list[Reading]) -> list[dict[str, object]]:
-    return [{"rung": r.rung.value, "payload": r.payload, "problem": r.problem} for r in readings]
 
 
 def _reading(rung: Rung, where: str, upstream: object, read: Callable[[], Mapping[str, object]]) -> Reading:

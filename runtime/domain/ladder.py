@@ -62,6 +62,11 @@ class Reading(metaclass=Value):
     problem: str | None = None
 
 
+def shown(readings: Sequence[Reading]) -> list[dict[str, object]]:
+    """The readings as the tape keeps them."""
+    return [{"rung": r.rung.value, "payload": r.payload, "problem": r.problem} for r in readings]
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """One rung that was tried: whether it was `accepted`, and `why` it was, or was passed over."""
