@@ -14,7 +14,8 @@
 #
 # Needs bash 5, curl, flock and a POSIX system. Rules it keeps:
 # - A secret reaches curl on standard input only: never an argument, a log line, an alert or a file.
-# - Everything that waits is bounded; all waits of one start together stay below an hour.
+# - Everything that waits is bounded; all waits of one start together stay below an hour, whatever the wall clock does.
+# - An answer is never written to a file: on a full disk the hour is started, followed and told all the same.
 # - A start that was retried may have worked the first time. The slot makes the second run harmless: the engine's lease
 #   lets one win, and the other leaves without trading.
 set -uo pipefail
@@ -23,7 +24,9 @@ export LC_ALL=C TZ=UTC
 
 readonly TRANSIENT=' 000 429 500 502 503 504 '
 readonly FIRST_DELAY_S=5 RETRY_AFTER_MAX_S=300 DISPATCH_BUDGET_S=600
-readonly LOG_BYTES_MAX=262144 ANSWER_BYTES_MAX=1000000 UNSENT_MAX=3000
+readonly LOG_BYTES_MAX=262144 ANSWER_BYTES_MAX=1000000 UNSENT_MAX=3000 TEXT_MAX=3500 SHOWN_MAX=35
+readonly REPOSITORY='[A-Za-z0-9][A-Za-z0-9_-]*/[.]?[A-Za-z0-9_-][A-Za-z0-9_.-]*'
+readonly REF='[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*'
 readonly LOCAL_LIMIT_S=600 KILL_AFTER_S=15
 
 declare -A setting=(
@@ -37,7 +40,7 @@ declare -A setting=(
 declare -A engine=()    # what only the engine reads; exported for --local
 declare -a problems=()  # everything that is wrong with the settings
 action=dispatch slot='' env_file="${XDG_CONFIG_HOME:-$HOME/.config}/binance-dispatch/env"
-state='' work='' child='' run_id='' run_url=''
+state='' unwritable='' child='' run_id='' run_url=''
 status=000 body='' headers='' page=''
 
 # --- the flow ---------------------------------------------------------------------------------------------------------
@@ -51,10 +54,15 @@ main() {
         check) prepare; check_everything; return ;;
     esac
     prepare
-    exec {lock}>"$state/lock"
+    { exec {lock}>"$state/lock"; } 2>/dev/null || no_state lock
     if ! flock -n "$lock"; then
         alert overlap "$(say 'an earlier start is still at work; this one did nothing' '上一次启动仍在进行，本次没有做任何事')"
         return 75
+    fi
+    log "start: $action of $slot"
+    if [[ -n $unwritable ]]; then
+        alert disk "$(say "nothing can be written to $state: no log is kept, and nobody watches the heartbeat" \
+            "无法写入 $state：没有日志，也无人监视心跳")"
     fi
     tell_unsent
     watch_heartbeat
@@ -262,14 +270,19 @@ stop_child() {
 # Told once when the last success is too long ago, and again when it is over.
 watch_heartbeat() {
     local age heard told_for=''
-    [[ -s $state/last_success ]] || seconds >"$state/last_success" # a new installation gets its first chance
+    [[ -z $unwritable ]] || return 0 # what it would read is old
+    [[ -s $state/last_success ]] || note last_success "$(seconds)" # a new installation gets its first chance
     heard=$(<"$state/last_success")
     [[ $heard =~ ^[0-9]{1,12}$ ]] || heard=0
     age=$(($(seconds) - heard))
+    if ((age < -3600)); then # noted while the clock was wrong: it would keep us quiet until then
+        note last_success "$(seconds)"
+        age=0
+    fi
     [[ -s $state/heartbeat_told ]] && told_for=$(<"$state/heartbeat_told")
     if ((age > setting[DISPATCH_HEARTBEAT_LIMIT_S])) && [[ $told_for != "$heard" ]]; then
         alert heartbeat "$(say "no hour has succeeded for $((age / 60)) minutes" "已有 $((age / 60)) 分钟没有成功的运行")" &&
-            printf '%s' "$heard" >"$state/heartbeat_told"
+            note heartbeat_told "$heard"
     fi
 }
 
@@ -284,12 +297,12 @@ watch_token() {
     if [[ ! $expiry > $soon && $told_on != "$today" ]]; then
         alert token "$(say "the GitHub token expires on $expiry: make a new one and put it into the env file" \
             "GitHub 令牌将于 $expiry 到期：请新建一个并写入 env 文件")" &&
-            printf '%s' "$today" >"$state/token_told"
+            note token_told "$today"
     fi
 }
 
 succeeded() {
-    seconds >"$state/last_success"
+    note last_success "$(seconds)"
     if [[ -s $state/heartbeat_told ]]; then
         alert recovered "$(say 'an hour has succeeded again' '运行已恢复成功')" && rm -f "$state/heartbeat_told"
     fi
@@ -304,20 +317,22 @@ succeeded() {
 # alert KIND TEXT [PAGE]: tell the operator, with the kind's page of the runbook, or PAGE; what Telegram does not take is
 # kept for the next start.
 alert() {
-    local text about=docs/runbook/${3:-outside/$1}.md
+    local text about=docs/runbook/${3:-outside/$1}.md repository=${setting[DISPATCH_REPOSITORY]}
+    [[ $repository =~ ^($REPOSITORY)$ ]] || repository='' # what else stands there may be a secret
     text="$(say 'engine dispatch' 引擎调度): $1
-${setting[DISPATCH_REPOSITORY]} ${setting[DISPATCH_WORKFLOW]}, $(say hour 小时) $slot
+${repository:+$repository, }$(say hour 小时) $slot
 $2"
+    shorten "$text" "$TEXT_MAX"; text=$REPLY
     [[ -n $run_url ]] && text+=$'\n'$run_url
-    if [[ ${setting[DISPATCH_REPOSITORY]} =~ ^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$ ]]; then
-        about="$(web)/${setting[DISPATCH_REPOSITORY]}/blob/${setting[DISPATCH_REF]}/$about"
+    if [[ -n $repository && ${setting[DISPATCH_REF]} =~ ^($REF)$ ]]; then
+        about="$(web)/$repository/blob/${setting[DISPATCH_REF]}/$about"
     fi
     text+=$'\n'$about
     log "alert $1: $2"
     send_telegram "$text" && return 0
     log "alert $1 was NOT delivered; it is kept for the next start"
     printf 'dispatch.sh: alert not delivered: %s: %s\n' "$1" "$2" >&2
-    [[ -n $state ]] && printf '%s\n' "$text" >>"$state/unsent"
+    [[ -n $state ]] && { printf '%s\n' "$text" >>"$state/unsent"; } 2>/dev/null
     return 1
 }
 
@@ -364,7 +379,21 @@ send_telegram() {
 log() {
     [[ -n $state ]] || return 0
     redact "$1"
-    printf '%(%FT%TZ)T %s\n' -1 "${REPLY//[[:cntrl:]]/ }" >>"$state/dispatch.log"
+    { printf '%(%FT%TZ)T %s\n' -1 "${REPLY//[[:cntrl:]]/ }" >>"$state/dispatch.log"; } 2>/dev/null || unwritable=1
+}
+
+# note NAME TEXT: keep it in the state folder, whole or as it was before.
+note() {
+    { printf '%s\n' "$2" >"$state/$1.new" && mv -f "$state/$1.new" "$state/$1"; } 2>/dev/null || unwritable=1
+}
+
+# shorten TEXT BYTES, into REPLY: Telegram refuses what is too long, and what ends in half a character.
+shorten() {
+    REPLY=$1
+    ((${#1} > $2)) || return 0
+    REPLY=${1:0:$2}
+    while [[ $REPLY == *[$'\x80'-$'\xbf'] ]]; do REPLY=${REPLY%?}; done
+    REPLY="${REPLY%[$'\xc0'-$'\xff']} ..."
 }
 
 rotate_log() {
@@ -400,21 +429,25 @@ telegram() {
 }
 
 # call METHOD URL BODY HEADER...: one request; sets status (000 = no whole answer), body and headers. Everything that
-# could be secret goes to curl as a configuration on its standard input.
+# could be secret goes to curl as a configuration on its standard input; headers, body, and a last line with the bytes of
+# the headers and the status come back on its standard output.
 call() {
-    local method=$1 url=$2 data=$3 config='' header
+    local method=$1 url=$2 data=$3 config='' header answer='' headers_size
     shift 3
     config_text "$url"; config+="url = \"$REPLY\""$'\n'
     for header in "$@"; do config_text "$header"; config+="header = \"$REPLY\""$'\n'; done
     [[ -n $data ]] && { config_text "$data"; config+="data-binary = \"$REPLY\""$'\n'; }
-    : >"$work/body"
-    : >"$work/headers"
-    status=$(printf '%s' "$config" | curl --disable --config - --request "$method" --silent --globoff \
+    status=000 body='' headers=''
+    { answer=$(printf '%s' "$config" | curl --disable --config - --request "$method" --silent --globoff \
         --proto =http,https --connect-timeout 10 --max-time "${setting[DISPATCH_HTTP_TIMEOUT_S]}" \
-        --max-filesize "$ANSWER_BYTES_MAX" --output "$work/body" --dump-header "$work/headers" \
-        --write-out '%{http_code}' 2>/dev/null) || status=000
-    { body=$(head -c "$ANSWER_BYTES_MAX" "$work/body"); headers=$(<"$work/headers"); } 2>/dev/null
+        --max-filesize "$ANSWER_BYTES_MAX" --output - --dump-header - --write-out '\n%{size_header} %{http_code}' |
+        head -c "$ANSWER_BYTES_MAX"); } 2>/dev/null || return 0
+    [[ ${answer##*$'\n'} =~ ^([0-9]+)\ ([0-9]{3})$ ]] || return 0
+    headers_size=${BASH_REMATCH[1]} status=${BASH_REMATCH[2]}
+    headers=${answer:0:headers_size}
     headers=${headers//$'\r'/}
+    answer=${answer%$'\n'*}
+    body=${answer:headers_size}
 }
 
 # Is the last answer one that a later try may change? A 403 only where it carries a rate limit.
@@ -435,16 +468,9 @@ asked_wait() {
     return 0
 }
 
+# header_value NAME: in lower case.
 header_value() {
-    local line
-    while read -r line; do
-        if [[ ${line,,} == "$1":* ]]; then
-            REPLY=${line#*:}
-            REPLY=${REPLY# }
-            return 0
-        fi
-    done <<<"$headers"
-    return 1
+    [[ $'\n'${headers,,} =~ $'\n'"$1":[[:blank:]]*([^$'\n']*) ]] && REPLY=${BASH_REMATCH[1]}
 }
 
 # field NAME PATTERN: the first value of that name in the JSON answer, if it has that form. A name inside a text cannot
@@ -474,7 +500,7 @@ read_arguments() {
     while (($#)); do
         case $1 in
             --check | --dry-run | --local) action=${1#--} ;;
-            --slot) slot=${2:-}; shift ;;
+            --slot) (($# > 1)) || stop '--slot: name a UTC hour, as 2026-11-21T09Z'; slot=$2; shift ;;
             -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
             -*) stop "unknown argument: $1; --help lists them" ;;
             *) env_file=$1 ;;
@@ -495,13 +521,14 @@ stop() {
 read_env_file() {
     local line number=0 mode
     ((BASH_VERSINFO[0] >= 5)) || stop "bash $BASH_VERSION is too old: 5 or newer is needed"
-    [[ -f $env_file && ! -L $env_file ]] || stop "$env_file: no such file: copy vps-dispatch.env.example there (install.sh does)"
+    [[ ! -L $env_file ]] || stop "$env_file: is a link: put the file itself there, or name the file it leads to"
+    [[ -f $env_file ]] || stop "$env_file: no such file: copy vps-dispatch.env.example there (install.sh does)"
     [[ -O $env_file ]] || stop "$env_file: belongs to another user: chown it to the user that runs this"
     mode=$(ls -ld -- "$env_file")
     mode=${mode%% *}
     [[ ${mode%.} == -rw------- ]] || stop "$env_file: mode is $mode: run chmod 600 on it"
     while IFS= read -r line || [[ -n $line ]]; do
-        ((++number))
+        ((++number > 1)) || line=${line#$'\xef\xbb\xbf'} # some editors begin a file with this mark
         [[ $line =~ ^[[:space:]]*(#.*)?$ ]] && continue
         if [[ $line =~ ^([A-Z][A-Z0-9_]*)=(.*)$ ]]; then
             keep "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
@@ -518,19 +545,21 @@ keep() {
     if [[ -v setting[$name] ]]; then
         [[ -n $value ]] && setting[$name]=$value
     elif [[ ! $name =~ ^(ENGINE|BINANCE|STRATEGY|BTC|NOTIFY|GLOBAL|GOOGLE)_ ]]; then
-        problems+=("$name: no such setting; README.md lists them")
+        problems+=("${name:0:60}: no such setting; README.md lists them")
         return
     fi
     # Telegram's are the engine's too; the DISPATCH_ ones are not.
     if [[ ! $name =~ ^DISPATCH_ && -n $value ]]; then engine[$name]=$value; fi
 }
 
-# must NAME PATTERN FIX: a value that is never shown where it may be secret.
+# must NAME PATTERN FIX: a value that is never shown where it may be secret, in its own place or (a missing line end, a
+# paste into the wrong line) in another's; tokens and keys are longer than what is shown.
 must() {
     [[ ${setting[$1]} =~ ^($2)$ ]] && return
     local shown="'${setting[$1]}'"
     [[ -z ${setting[$1]} ]] && shown='not set'
     [[ $1 =~ TOKEN|CHAT|PING && -n ${setting[$1]} ]] && shown='(hidden)'
+    ((${#setting[$1]} > SHOWN_MAX)) && shown="(${#setting[$1]} characters, hidden)"
     problems+=("$1: $shown: $3")
 }
 
@@ -548,9 +577,9 @@ check_settings() {
         must DISPATCH_ENGINE_DIR '/.*' "the engine's checkout, as an absolute path"
     fi
     if [[ $action != local ]]; then
-        must DISPATCH_REPOSITORY '[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+' 'write owner/name'
-        must DISPATCH_WORKFLOW '[A-Za-z0-9_.-]+\.ya?ml' "the workflow's file name, as main.yml"
-        must DISPATCH_REF '[A-Za-z0-9_./-]+' 'the branch that holds the workflow'
+        must DISPATCH_REPOSITORY "$REPOSITORY" 'write owner/name'
+        must DISPATCH_WORKFLOW '[A-Za-z0-9_-][A-Za-z0-9_.-]*\.ya?ml' "the workflow's file name, as main.yml"
+        must DISPATCH_REF "$REF" 'the branch that holds the workflow'
         must DISPATCH_TOKEN '[!-~]{20,}' 'a GitHub token with the repository permission Actions: write'
         must DISPATCH_API_URL "$host(/[A-Za-z0-9/]+)?|$test_host" 'an https address'
     fi
@@ -558,6 +587,8 @@ check_settings() {
         must "DISPATCH_$name" '[1-9][0-9]{0,5}' 'a whole number above 0'
     done
     if ((!${#problems[@]})); then
+        ((setting[DISPATCH_POLL_S] <= 60)) || problems+=("DISPATCH_POLL_S: at most 60")
+        ((setting[DISPATCH_HTTP_TIMEOUT_S] <= 60)) || problems+=("DISPATCH_HTTP_TIMEOUT_S: at most 60")
         total=$((DISPATCH_BUDGET_S + setting[DISPATCH_START_LIMIT_S] + setting[DISPATCH_RUN_LIMIT_S]))
         ((total <= 3000)) || problems+=("DISPATCH_START_LIMIT_S + DISPATCH_RUN_LIMIT_S: more than 2400 s would meet the next hour")
     fi
@@ -579,11 +610,19 @@ refuse_settings() {
 
 prepare() {
     state=${setting[DISPATCH_STATE_DIR]}
-    mkdir -p "$state" || stop "DISPATCH_STATE_DIR: $state cannot be made"
-    work=$(mktemp -d) || stop "no temporary folder"
-    trap 'rm -rf "$work"' EXIT
     exec {never}<> <(:)
+    mkdir -p "$state" 2>/dev/null || no_state folder
     rotate_log
+}
+
+# no_state WHAT: without the lock two starts could meet, so none is made; told on standard error and by Telegram.
+no_state() {
+    local where=$state
+    state=''
+    problems=("DISPATCH_STATE_DIR: the $1 cannot be made in $where: look at its owner and mode")
+    printf 'dispatch.sh: %s\n' "${problems[0]}" >&2
+    [[ $action == check ]] || alert settings "$(say 'the settings of the dispatcher are wrong:' '调度器的配置有误：')"$'\n'"${problems[0]}"
+    exit 2
 }
 
 # --- --check and --dry-run --------------------------------------------------------------------------------------------
@@ -639,9 +678,13 @@ check_everything() {
 
 # --- small things -----------------------------------------------------------------------------------------------------
 
-# Epoch milliseconds, into REPLY.
+# Milliseconds since some moment, into REPLY: on a clock that nobody sets, where the system tells one.
 now_ms() {
-    REPLY=$((${EPOCHREALTIME/./} / 1000))
+    if { read -r REPLY _ </proc/uptime; } 2>/dev/null && [[ $REPLY =~ ^([0-9]+)\.([0-9][0-9])$ ]]; then
+        REPLY=$((10#${BASH_REMATCH[1]}${BASH_REMATCH[2]}0))
+    else
+        REPLY=$((${EPOCHREALTIME/./} / 1000))
+    fi
 }
 
 # elapsed SINCE_MS: whole seconds since then, into REPLY, on the clock that DISPATCH_TIME_SCALE runs faster in tests.

@@ -69,10 +69,14 @@ def token(dispatch: Dispatcher, github: GitHub) -> None:
     github.dispatch(Reply(200, reply.body, {"GitHub-Authentication-Token-Expiration": "2020-01-01 00:00:00 UTC"}))
 
 
+def disk(dispatch: Dispatcher, github: GitHub) -> None:
+    dispatch.disk_full = True
+
+
 SCENES: Mapping[str, Scene] = {
     scene.__name__: scene
     for scene in (refused, unreachable, not_started, not_finished, failed, cancelled, timed_out, settings, heartbeat,
-                  recovered, token)
+                  recovered, token, disk)
 }  # fmt: skip
 ELSEWHERE = {"overlap"}
 """Told in a test of its own, which needs two starts."""

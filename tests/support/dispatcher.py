@@ -18,6 +18,8 @@ from tests.support.telegram_server import TelegramServer
 SCRIPT = ROOT / "ops" / "vps-dispatch" / "dispatch.sh"
 SLOT = "2026-11-21T09Z"
 SCALE = 200
+FULL = ("bash", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "full")
+"""Runs a command that can make files and write nothing into them, as on a full disk."""
 SECRETS = (github_server.TOKEN, telegram_server.TOKEN, "binance-key-planted", "binance-secret-planted", "ping-planted")
 
 
@@ -51,6 +53,7 @@ class Dispatcher:
     telegram: TelegramServer
     mode: int = 0o600
     settings: dict[str, str | None] = field(default_factory=dict)
+    disk_full: bool = False
 
     @property
     def state(self) -> Path:
@@ -96,7 +99,7 @@ class Dispatcher:
     def _started(self, *arguments: str) -> subprocess.Popen[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TG_", "DISPATCH_"))}
         return subprocess.Popen(
-            ["bash", str(SCRIPT), "--slot", SLOT, *arguments, str(self.env_file)],
+            [*(FULL if self.disk_full else []), "bash", str(SCRIPT), "--slot", SLOT, *arguments, str(self.env_file)],
             env=kept | {"HOME": str(self.home)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
