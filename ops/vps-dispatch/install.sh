@@ -5,8 +5,8 @@
 #
 #   install     copy dispatch.sh, make the env file if there is none, and start it every hour (upgrade is the same)
 #   uninstall   remove schedule and script; the env file, the log and the time of the last success stay
-#   --cron      by the user's crontab (the default);  --systemd  by a user timer
-#   --minute N  the minute of the hour, 2 by default
+#   --cron      by the user's crontab;  --systemd  by a user timer; unless one is named: what is installed, else cron
+#   --minute N  the minute of the hour; unless one is named: the one that is installed, else 2
 #   --no-start  write the systemd units without talking to systemd (an image, or a machine that is not booted)
 #   --dry-run   say what would be done, and do nothing
 #   --check     afterwards, or alone with nothing to install, prove the settings: dispatch.sh --check
@@ -24,7 +24,7 @@ readonly config=${XDG_CONFIG_HOME:-$HOME/.config}/$name
 readonly units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
 readonly mark="# $name: one line, managed by install.sh"
 
-action='' scheduler=cron minute=2 start=1 dry=0 check=0
+action='' scheduler='' minute='' start=1 dry=0 check=0
 
 main() {
     read_arguments "$@"
@@ -37,12 +37,13 @@ main() {
 }
 
 read_arguments() {
+    local path
     while (($#)); do
         case $1 in
             install | upgrade) action=install ;;
             uninstall) action=uninstall ;;
             --cron | --systemd) scheduler=${1#--} ;;
-            --minute) minute=${2:-}; shift ;;
+            --minute) minute=${2:--}; shift ;;
             --no-start) start=0 ;;
             --dry-run) dry=1 ;;
             --check) check=1 ;;
@@ -51,11 +52,35 @@ read_arguments() {
         esac
         shift || break
     done
-    [[ $minute =~ ^[0-5]?[0-9]$ ]] || wrong "--minute: '$minute': 0 to 59"
-    minute=$((10#$minute))
     ((check)) || [[ -n $action ]] || action=install
+    choose_schedule
+    for path in "$program" "$config"; do
+        [[ $action == install ]] || break
+        if [[ $path != /* || $path == *[\'\"%\\\$\&\|\`[:cntrl:]]* ]]; then
+            wrong "$path: cron and systemd need an absolute path without quotes and % \\ \$ & | \`: set XDG_DATA_HOME and \
+XDG_CONFIG_HOME"
+        fi
+    done
     [[ $scheduler == systemd || $action != install ]] || command -v crontab >/dev/null ||
         wrong "crontab is not installed: install cron, or use --systemd"
+}
+
+# What is not named stays as it is installed: an upgrade moves nobody from one scheduler, or minute, to another.
+choose_schedule() {
+    local found=''
+    if [[ -z $scheduler ]]; then
+        scheduler=cron
+        if [[ -e $units/$name.timer && -z $(cron_line) ]]; then scheduler=systemd; fi
+    fi
+    if [[ $scheduler == cron ]]; then
+        found=$(cron_line)
+        found=${found%% *}
+    elif [[ -f $units/$name.timer ]]; then
+        found=$(sed -n 's/^OnCalendar=.*:\([0-9]*\):00 UTC$/\1/p' "$units/$name.timer")
+    fi
+    minute=${minute:-${found:-2}}
+    [[ $minute =~ ^[0-5]?[0-9]$ ]] || wrong "--minute: '$minute': 0 to 59"
+    minute=$((10#$minute))
 }
 
 wrong() {
@@ -102,6 +127,12 @@ remove() {
 
 # --- cron -------------------------------------------------------------------------------------------------------------
 
+# Our line of the user's crontab, if it is there.
+cron_line() {
+    command -v crontab >/dev/null || return 0
+    { crontab -l 2>/dev/null || true; } | awk -v mark="$mark" 'last == mark { print } { last = $0 }'
+}
+
 # The user's crontab without our two lines.
 other_lines() {
     { crontab -l 2>/dev/null || true; } | awk -v mark="$mark" 'skip { skip = 0; next } $0 == mark { skip = 1; next } { print }'
@@ -110,7 +141,7 @@ other_lines() {
 schedule_by_cron() {
     local wanted
     wanted="$(other_lines)"
-    wanted+="${wanted:+$'\n'}$mark"$'\n'"$minute * * * * '$program/dispatch.sh' >/dev/null"
+    wanted+="${wanted:+$'\n'}$mark"$'\n'"$minute * * * * '$program/dispatch.sh' '$config/env' >/dev/null"
     if [[ $wanted != "$(crontab -l 2>/dev/null || true)" ]]; then
         change "write the crontab: minute $minute of every hour" crontab - <<<"$wanted"
     fi
@@ -128,14 +159,20 @@ cron_off() {
 schedule_by_systemd() {
     local unit text
     for unit in service timer; do
-        text=$(sed -e "s|@PROGRAM@|$program|" -e "s|@MINUTE@|$(printf '%02d' "$minute")|" "$here/$name.$unit")
+        text=$(sed -e "s|@PROGRAM@|$program|" -e "s|@CONFIG@|$config|" -e "s|@MINUTE@|$(printf '%02d' "$minute")|" "$here/$name.$unit")
         [[ -f $units/$name.$unit && $text == "$(<"$units/$name.$unit")" ]] && continue
         change "write $units/$name.$unit" put "$units/$name.$unit" 644 <<<"$text"
     done
     ((start)) || return 0
-    change "start the timer" systemctl --user daemon-reload
-    ((dry)) || systemctl --user enable --now "$name.timer"
+    change "start the timer" start_timer
     say "keep it running while nobody is logged in: loginctl enable-linger $(id -un)"
+}
+
+start_timer() {
+    systemctl --user daemon-reload && systemctl --user enable --now "$name.timer" && return
+    printf 'install.sh: %s\n' >&2 "the systemd of this user does not answer. Log in as $(id -un) itself (not by su or sudo);" \
+        "or as root: loginctl enable-linger $(id -un); then here: export XDG_RUNTIME_DIR=/run/user/$(id -u), and do this again"
+    return 1
 }
 
 systemd_off() {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -30,13 +30,14 @@ class Machine:
     """A user's home, and a `crontab` that keeps its table in it."""
 
     home: Path
+    variables: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
         """Run the installer; what it said."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
         done = subprocess.run(
             ["bash", str(FOLDER / "install.sh"), *arguments],
-            env=kept | {"HOME": str(self.home), "PATH": f"{self.home}/bin:{kept['PATH']}"},
+            env=kept | {"HOME": str(self.home), "PATH": f"{self.home}/bin:{kept['PATH']}"} | self.variables,
             capture_output=True,
             text=True,
             check=False,
@@ -80,7 +81,7 @@ def machine(tmp_path: Path) -> Machine:
 
 def test_an_installation_runs_every_hour_and_its_settings_are_private(machine: Machine) -> None:
     machine("install", "--minute", "07")
-    assert machine.table.splitlines()[-1] == f"7 * * * * '{machine.program}' >/dev/null"
+    assert machine.table.splitlines()[-1] == f"7 * * * * '{machine.program}' '{machine.env_file}' >/dev/null"
     assert machine.program.read_text() == (FOLDER / "dispatch.sh").read_text()
     assert os.access(machine.program, os.X_OK)
     assert machine.env_file.stat().st_mode & 0o777 == 0o600
@@ -121,6 +122,64 @@ def test_an_upgrade_replaces_the_script_and_never_the_settings(machine: Machine)
     assert machine.table.splitlines()[-1].startswith("9 * * * *")
 
 
+@pytest.mark.parametrize("scheduler", ["--cron", "--systemd"])
+def test_an_upgrade_keeps_scheduler_and_minute(machine: Machine, scheduler: str) -> None:
+    machine("install", scheduler, "--minute", "08", "--no-start")
+    before = machine.files()
+    machine("upgrade", "--no-start")
+    assert machine.files() == before
+    machine("upgrade", "--no-start", "--minute", "9")
+    timer = machine.units / "binance-dispatch.timer"
+    assert "*:09:00 UTC" in timer.read_text() if scheduler == "--systemd" else machine.table.endswith("/dev/null\n")
+    assert ("9 * * * * '" in machine.table) is (scheduler == "--cron")
+
+
+def test_settings_of_an_unusual_place_are_found_by_the_schedule(machine: Machine) -> None:
+    """cron and systemd start without the variables that named the place."""
+    elsewhere = machine.home / "my settings"
+    machine.variables["XDG_CONFIG_HOME"] = str(elsewhere)
+    machine("install")
+    env_file = elsewhere / "binance-dispatch" / "env"
+    assert env_file.is_file()
+    assert f"'{env_file}'" in machine.table
+    command = machine.table.splitlines()[-1].partition("* * * * ")[2]
+    kept = {"PATH": os.environ["PATH"], "HOME": str(machine.home)}
+    done = subprocess.run(["sh", "-c", command], env=kept, capture_output=True, text=True, timeout=60, check=False)
+    assert "DISPATCH_REPOSITORY: not set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "odd", ["per%cent", "quo'te", 'quo"te', "dollar$HOME", "a&b", "back\\slash", "pi|pe", "two\nlines"]
+)
+def test_a_home_that_a_schedule_would_misread_is_refused(machine: Machine, odd: str) -> None:
+    machine.variables["XDG_DATA_HOME"] = str(machine.home / odd)
+    before = machine.files()
+    assert "XDG_DATA_HOME" in machine("install", code=2)
+    assert machine.files() == before
+
+
+def test_a_home_behind_a_link_and_with_a_space_is_as_good_as_any(machine: Machine) -> None:
+    (machine.home / "the real one").mkdir()
+    (machine.home / "link").symlink_to(machine.home / "the real one")
+    machine.variables.update(
+        {"XDG_DATA_HOME": str(machine.home / "link"), "XDG_CONFIG_HOME": str(machine.home / "link")}
+    )
+    machine("install", "--systemd", "--no-start")
+    service = (machine.home / "link/systemd/user/binance-dispatch.service").read_text()
+    assert f'ExecStart="{machine.home}/link/binance-dispatch/dispatch.sh" "{machine.home}/link/' in service
+    assert "DISPATCH_REPOSITORY: not set" in machine("--check", code=2)
+
+
+def test_where_the_users_systemd_does_not_answer_it_is_said_what_to_do(machine: Machine) -> None:
+    systemctl = machine.home / "bin" / "systemctl"
+    systemctl.write_text("#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n")
+    systemctl.chmod(0o755)
+    machine("install")
+    said = machine("install", "--systemd", code=1)
+    assert "enable-linger" in said
+    assert "binance-dispatch" in machine.table, "the schedule that works stays until the other one does"
+
+
 def test_a_dry_run_says_everything_and_does_nothing(machine: Machine) -> None:
     before = machine.files()
     said = machine("install", "--dry-run", "--check")
@@ -144,7 +203,7 @@ def test_units_are_written_and_right(machine: Machine) -> None:
     machine("install", "--systemd", "--no-start", "--minute", "2")
     service = (machine.units / "binance-dispatch.service").read_text()
     timer = (machine.units / "binance-dispatch.timer").read_text()
-    assert f'ExecStart="{machine.program}"' in service
+    assert f'ExecStart="{machine.program}" "{machine.env_file}"' in service
     assert "OnCalendar=*-*-* *:02:00 UTC" in timer
     assert "@" not in service + timer
     before = machine.files()
