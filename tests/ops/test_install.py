@@ -149,10 +149,10 @@ def test_settings_of_an_unusual_place_are_found_by_the_schedule(machine: Machine
 
 
 @pytest.mark.parametrize(
-    "odd", ["per%cent", "quo'te", 'quo"te', "dollar$HOME", "a&b", "back\\slash", "pi|pe", "two\nlines"]
+    "odd", ["per%cent", "quo'te", 'quo"te', "dollar$HOME", "a&b", "back\\slash", "pi|pe", "two\nlines", "./relative"]
 )
 def test_a_home_that_a_schedule_would_misread_is_refused(machine: Machine, odd: str) -> None:
-    machine.variables["XDG_DATA_HOME"] = str(machine.home / odd)
+    machine.variables["XDG_DATA_HOME"] = odd if odd.startswith("./") else str(machine.home / odd)
     before = machine.files()
     assert "XDG_DATA_HOME" in machine("install", code=2)
     assert machine.files() == before
