@@ -35,6 +35,8 @@ Around the hour
     download_command  its command line and its progress
     command      the command line of an hour, and its exit line
     last_hours   the last hours as the store tells them: what pictures of equity are drawn from
+    site         an account's last days as values for pages
+    site_command  report: these days as a static site
     job_summary  --summary: the hour on the page of its GitHub job
     doctor       --validate-only: prove that an hour could run
     checkup      independent checks side by side, each within its time

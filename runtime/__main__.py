@@ -32,6 +32,7 @@ from runtime.operations import (
 )
 from runtime.operator_commands import ANSWER_COMMANDS, listed_orders, overview
 from runtime.run_settings import RunMode, Settings
+from runtime.site_command import SITE_COMMANDS
 from runtime.wiring import Wired, wired
 from runtime.wiring_desk import places_of
 from runtime.wiring_stores import archive_file, place_of, target_of, wired_store
@@ -183,7 +184,7 @@ COMMANDS: Mapping[str, Command | StoreCommand | BookCommand | WholeCommand] = {
     "move": StoreCommand(_moved),
     "doctor": WholeCommand(_examined),
     "completion": WholeCommand(_completed),
-    **{name: BookCommand(run) for name, run in {**BOOK_COMMANDS, **ANSWER_COMMANDS}.items()},
+    **{name: BookCommand(run) for name, run in {**BOOK_COMMANDS, **ANSWER_COMMANDS, **SITE_COMMANDS}.items()},
 }
 
 

@@ -10,6 +10,7 @@ from runtime.domain.control import Mode
 from runtime.operations import HEARTBEAT_MINUTES
 from runtime.operator_commands import add_answer_parsers
 from runtime.pool_commands import add_pool_parsers
+from runtime.site_command import add_site_parser
 from runtime.state_commands import add_state_parsers
 
 DESCRIPTION = "What an operator asks of an account and does to it between hours."
@@ -31,6 +32,7 @@ def command_line(name: str = "python -m runtime") -> argparse.ArgumentParser:
     _add_proving(commands)
     add_pool_parsers(commands)
     add_state_parsers(commands)
+    add_site_parser(commands)
     _add_copying(commands)
     for command in commands.choices.values():
         _take_json(command)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from runtime.answers import Kept
 from runtime.backup import Archive, File
+from runtime.domain.site import Site
 from runtime.domain.slots import date_at, parse_slot, slot_date
 from runtime.domain.texts import Language
 from runtime.ports import Loaded
@@ -41,7 +42,8 @@ class PoolPlace(Protocol):
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where things are: `export` opens a file to write, `kept` finds a report of this machine, `pool` a pool document
-    by its name (None = the upstream's) and date, `archive` a backup's file, `tapes` the tapes of a folder by name.
+    by its name (None = the upstream's) and date, `archive` a backup's file, `tapes` the tapes of a folder by name;
+    `site` writes a site into a folder, and says how many files it has.
     """
 
     export: Callable[[Path | None], AbstractContextManager[Callable[[str], object]]]
@@ -49,6 +51,7 @@ class Places:
     pool: Callable[[str | None, date | None], PoolPlace]
     archive: Callable[[str], File]
     tapes: Callable[[str | None], Mapping[str, Reading]]
+    site: Callable[[Path, Site, Language], int]
 
 
 @dataclass(frozen=True, slots=True)

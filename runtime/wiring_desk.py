@@ -11,6 +11,7 @@ from runtime.adapters.files import TAPE_SUFFIX, PoolFile, kept_report, read_tape
 from runtime.desk import Places, PoolPlace, Reading
 from runtime.errors import BadInput, Unavailable
 from runtime.run_settings import Settings
+from runtime.wiring_pages import leave_site
 from runtime.wiring_stores import archive_file, export_place, firestore_store, live_home, paper_home
 
 CLOUD = "firestore"
@@ -26,6 +27,7 @@ def places_of(settings: Settings, *, paper: bool) -> Places:
         pool=partial(_pool_place, settings),
         archive=archive_file,
         tapes=partial(_tapes, home),
+        site=leave_site,
     )
 
 

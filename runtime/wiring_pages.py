@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 from runtime.domain.candle_columns import CandleColumns
+from runtime.domain.site import Site
 from runtime.domain.slots import date_at
+from runtime.domain.texts import Language
 from runtime.domain.track import Track
 from runtime.domain.track_figures import Figures, figures_of
 from runtime.errors import Unavailable
@@ -26,6 +29,17 @@ def pages_of(track: Track, daily: Mapping[str, CandleColumns]) -> Iterator[tuple
         raise Unavailable(error.name or "a package", FIX) from None
     yield REPORT_HTML, history_page(track, figures, closes_of(track, daily)).encode()
     yield PICTURE, equity_png(figures, f"{figures.days[0]} to {figures.days[-1]}")
+
+
+def leave_site(folder: Path, site: Site, language: Language) -> int:
+    """Write a site into its folder; how many files it has. `Unavailable` names the fix where a package is missing."""
+    try:
+        from runtime.adapters.pages.site import site_files  # noqa: PLC0415 - part of an extra
+    except ModuleNotFoundError as error:
+        raise Unavailable(error.name or "a package", FIX) from None
+    from runtime.adapters.site_folder import write_site  # noqa: PLC0415 - only where it is asked for
+
+    return write_site(folder, site_files(site, language))
 
 
 def report_json(track: Track, figures: Figures) -> bytes:
