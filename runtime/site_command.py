@@ -29,7 +29,8 @@ def run_report(desk: Desk, given: argparse.Namespace) -> Mapping[str, object]:
     site = site_of(desk.store, given.days, desk.places.kept)
     site = public(site) if given.redact else site
     files = desk.places.site(Path(given.folder), site, desk.language)
-    desk.say(f"{files} files in {given.folder}: open index.html there")
+    if not given.json:
+        desk.say(f"{files} files in {given.folder}: open index.html there")
     return {"site": given.folder, "files": files, "hours": len(site.hours), "newest": site.hours[0].slot}
 
 
