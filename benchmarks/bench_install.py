@@ -52,7 +52,9 @@ def _measure_install(folder: Path, runs: int, *, cold: bool) -> None:
     if cold:
         _timed("install, cold", install)
     else:  # an environment that is complete and empty: the step does not look into it
-        version = subprocess.run([str(shutil.which("python")), "-VV"], check=True, capture_output=True).stdout
+        version = subprocess.run(
+            [str(shutil.which("python3.11") or shutil.which("python3")), "-VV"], check=True, capture_output=True
+        ).stdout
         name = sha256((ROOT / "requirements-lock.txt").read_bytes() + version).hexdigest()[:16]
         (folder / "tools" / "engine-venv" / name).mkdir(parents=True)
         (folder / "tools" / "engine-venv" / name / ".complete").touch()

@@ -57,8 +57,9 @@ def runner(tmp_path: Path) -> Runner:
     """A clean directory that holds what a checkout holds, and a private repository."""
     work, tools = tmp_path / "work", tmp_path / "tools"
     tools.mkdir()
-    (tools / "python").write_text(PYTHON)
-    (tools / "python").chmod(0o755)
+    for name in ("python", "python3.11"):
+        (tools / name).write_text(PYTHON)
+        (tools / name).chmod(0o755)
     work.mkdir()
     shutil.copy(ROOT / "requirements-lock.txt", work)
     notes = {"PIP_NOTES": str(tmp_path / "pip"), "RUNNER_TOOL_CACHE": str(tmp_path / "cache")}
@@ -228,7 +229,11 @@ def test_further_settings_come_from_one_variable(runner: Runner) -> None:
     assert given["STRATEGY_PARAM_DCA_BANDS"] == "[[0.45,5],[0.8,2]]"
 
 
-@pytest.mark.parametrize("line", ["PATH=/planted", "BINANCE_API_KEY=planted-word", "LD_PRELOAD=/x.so", "rubbish"])
+@pytest.mark.parametrize(
+    "line",
+    ["PATH=/planted", "BINANCE_API_KEY=planted-word", "LD_PRELOAD=/x.so", "rubbish", "ENGINE_ACCOUNT=another",
+     "ENGINE_SECRETS_HOME=repository:private"],
+)  # fmt: skip
 def test_a_line_that_is_no_setting_stops_the_hour(runner: Runner, line: str) -> None:
     with_stub(runner, 0)
     runner.contexts["vars.ENGINE_SETTINGS"] = line
@@ -328,9 +333,36 @@ def test_where_python_never_started_the_job_fails_and_says_so(runner: Runner) ->
     with_stub(runner, 0)
     without_python(runner)
     assert not runner.job(load("main.yml"), "hour")
-    assert "python: command not found" in runner.printed["Install"]
+    assert "no Python 3.11 or newer" in runner.printed["Install"]
     assert outcomes(runner, "Install", "Run the engine", "Read the exit line") == ["failure", "skipped", "success"]
     assert "without a word" in summary(runner)
+
+
+@pytest.mark.parametrize(("verdict", "taken"), [("0", True), ("1", False)], ids=["new enough", "too old"])
+def test_our_own_machine_uses_the_python_that_it_has(runner: Runner, verdict: str, taken: bool) -> None:
+    """Whatever its system: GitHub builds Pythons for Ubuntu alone."""
+    with_stub(runner, 0)
+    without_python(runner)
+    for name in ("chmod", "cp", "tee", "touch"):
+        (Path(runner.extra["PATH"]) / name).symlink_to(str(shutil.which(name)))
+    own = Path(runner.extra["PATH"]) / "python3"
+    own.write_text(
+        PYTHON.replace("else\n", f'elif [[ "$*" == *version_info* ]]; then exit {verdict}\nelse\n').replace(
+            "/usr/bin/env bash", str(shutil.which("bash"))
+        )
+    )
+    own.chmod(0o755)
+    runner.contexts["runner.environment"] = "self-hosted"
+    assert runner.job(load("main.yml"), "hour") is taken, runner.printed
+    assert runner.outcomes["Set up Python"] == "skipped"
+    assert runner.outcomes["Run the engine"] == ("success" if taken else "skipped")
+
+
+def test_githubs_own_machine_is_given_a_python(runner: Runner) -> None:
+    with_stub(runner, 0)
+    runner.contexts["runner.environment"] = "github-hosted"
+    assert runner.job(load("main.yml"), "hour")
+    assert runner.outcomes["Set up Python"] == "success"
 
 
 def test_packages_are_installed_once_for_each_lock(runner: Runner) -> None:
