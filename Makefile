@@ -69,6 +69,10 @@ format: $(DEVELOPMENT) ## let ruff put the code in form
 mutations: $(DEVELOPMENT) ## break each promise on purpose and see its test go red: make mutations ARGS="--only X05"
 	@$(PYTHON) -m tests.mutations $(ARGS)
 
+.PHONY: drill
+drill: $(DEVELOPMENT) ## walk each rung and each control on the simulated exchange, and see the alerts
+	@$(PYTHON) -m tests.scenarios.drill $(ARGS)
+
 .PHONY: bench
 bench: $(DEVELOPMENT) ## run every benchmark of benchmarks/
 	@shopt -s nullglob; found=0; \

@@ -30,7 +30,15 @@ DOCS = ROOT / "docs"
 RUNBOOK = DOCS / "runbook"
 TOP = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
 PAGES = [*TOP, *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "ops").rglob("*.md"))]
-NOT_AN_ALERT = {"README", "exit-codes", "control", "restore-drill"}
+NOT_AN_ALERT = {
+    "README",
+    "exit-codes",
+    "control",
+    "restore-drill",
+    "degraded-drill",
+    "incident-template",
+    "key-rotation",
+}
 SAMPLE = 3
 LISTS = {"P": 92, "R": 20, "X": 52}
 
@@ -82,6 +90,10 @@ def test_the_decisions_index_links_every_decision_by_its_title() -> None:
     linked = dict(re.findall(r"\]\(([\w-]+\.md)\) \| (.+) \|", (DOCS / "decisions" / "README.md").read_text()))
     pages = {page.name: page.read_text().partition("\n")[0] for page in (DOCS / "decisions").glob("[0-9]*.md")}
     assert {name: f"# {title}" for name, title in linked.items()} == pages
+
+
+def test_every_exit_code_has_its_page() -> None:
+    assert {page.stem for page in (RUNBOOK / "exit").glob("*.md")} == {str(code) for code in {*EXIT_CODES.values(), 1}}
 
 
 def test_every_outcome_of_a_run_is_on_the_page_of_exit_codes() -> None:

@@ -21,7 +21,7 @@ LEFT, RIGHT = 24, WIDTH - 24
 CHART_TOP, CHART_BOTTOM = 60, 300
 BARS_TOP, BAR_STEP, BARS_MAX = 350, 26, 6
 BAR_LEFT, BAR_RIGHT = 150, WIDTH - 200
-_SHARE = re.compile(rf"([A-Z0-9]+) ([0-9]+\.[0-9]) ({MISSING}|[0-9]+\.[0-9]) %")
+_SHARE = re.compile(rf"([A-Z0-9]+) ([0-9]+\.[0-9])/({MISSING}|[0-9]+\.[0-9]) %")
 
 Share = tuple[str, Decimal, Decimal | None]
 """Asset, its share of equity and its target in per cent; None = it has no target."""
@@ -29,12 +29,12 @@ Share = tuple[str, Decimal, Decimal | None]
 
 def shares_text(values: Mapping[str, Decimal], targets: Mapping[str, Decimal]) -> str:
     """Each asset's share of the sum of `values` (USDT) and its target (a fraction), in per cent, the largest first:
-    `BTC 35.0 40.0 %`; a dash for no target.
+    `BTC 35.0/40.0 %`; a dash for no target.
     """
     total = sum(values.values(), ZERO)
     assets = sorted(values.keys() | targets.keys(), key=lambda asset: (-values.get(asset, ZERO), asset))
     return ", ".join(
-        f"{asset} {_part(values.get(asset, ZERO), total)} "
+        f"{asset} {_part(values.get(asset, ZERO), total)}/"
         f"{_part(targets[asset], Decimal(1)) if asset in targets else MISSING} %"
         for asset in assets
         if total > 0

@@ -334,7 +334,7 @@ def test_the_stand_in_queues_updates_confirms_by_offset_and_forgets_after_a_day(
         assert updates() == []
 
 
-STATUS = new_alert(AlertKind.STATUS, SLOT, {"equity": "10000", "shares": "BTC 35.0 40.0 %"})
+STATUS = new_alert(AlertKind.STATUS, SLOT, {"equity": "10000", "shares": "BTC 35.0/40.0 %"})
 
 
 def png_of(alert: Alert) -> bytes | None:
