@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import hypothesis
@@ -26,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1,::1"
     _check_emulator()
     config.add_cleanup(sockets.install())
+    # A shell that starts the suite in the background has it ignore Ctrl-C, and all processes of tests inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

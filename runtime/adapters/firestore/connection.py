@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 import google.auth
+import grpc  # type: ignore[import-untyped]
 from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.credentials import AnonymousCredentials, Credentials
@@ -111,7 +112,14 @@ class Connection:
         with suppress(EngineError):
             # The library opens its channel only with the first call.
             service = self.client._firestore_api  # noqa: SLF001
-            service.transport.grpc_channel.subscribe(lambda _: None, try_to_connect=True)
+            channel = service.transport.grpc_channel
+
+            def told(state: grpc.ChannelConnectivity) -> None:
+                # Whoever goes on listening has a thread of the library's that may stumble over the channel's end.
+                if state is grpc.ChannelConnectivity.READY:
+                    channel.unsubscribe(told)
+
+            channel.subscribe(told, try_to_connect=True)
 
     def read(self, paths: Sequence[str], fields: Sequence[str] | None = None) -> Reading:
         """The documents at `paths` (only `fields` of them, if given) in one call, seen at one moment."""
