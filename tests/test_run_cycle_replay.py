@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import run_cycle_replay
 from runtime.wiring import FIXTURE_FOLDER
 from tests.support.sources import ROOT
 
@@ -31,10 +35,22 @@ sys.exit(run_cycle_replay.main(sys.argv[1:]))
 def replay(
     *arguments: str, cwd: Path = ROOT, code: str = "", environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command with nothing of the outer environment but PATH."""
+    """Run the command: in this process, or with a code or an environment of its own in one that has nothing else."""
+    if not code and environment is None:
+        return _here(arguments, cwd)
     command = [sys.executable, *(["-c", code] if code else [str(ROOT / "run_cycle_replay.py")]), *arguments]
     given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(environment or {})}
     return subprocess.run(command, env=given, cwd=cwd, capture_output=True, text=True, timeout=100, check=False)
+
+
+def _here(arguments: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            ended = run_cycle_replay.main(arguments)
+        except SystemExit as error:
+            ended = int(error.code or 0)
+    return subprocess.CompletedProcess(list(arguments), ended, out.getvalue(), err.getvalue())
 
 
 def sha(run: subprocess.CompletedProcess[str]) -> str:
@@ -46,7 +62,7 @@ def sha(run: subprocess.CompletedProcess[str]) -> str:
 @pytest.fixture(scope="module")
 def known() -> str:
     """The digest of a plain run."""
-    return sha(replay("--run-id", "local-check"))
+    return sha(replay("--run-id", "local-check", environment={}))
 
 
 def test_the_report_and_its_digest_are_printed() -> None:

@@ -42,16 +42,21 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["light", "dark"])
-def theme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=[("light", 1200), ("dark", 360)], ids=["wide-light", "phone-dark"])
+def look(request: pytest.FixtureRequest) -> tuple[str, int]:
+    return request.param  # type: ignore[no-any-return] # one of the two above
 
 
-@pytest.fixture(params=[1200, 360], ids=["wide", "phone"])
-def page(request: pytest.FixtureRequest, browser: Browser, file: Path, theme: str) -> Iterator[Page]:
+@pytest.fixture
+def theme(look: tuple[str, int]) -> str:
+    return look[0]
+
+
+@pytest.fixture
+def page(look: tuple[str, int], browser: Browser, file: Path, theme: str) -> Iterator[Page]:
     context = browser.new_context(
         color_scheme=theme,  # type: ignore[arg-type] # one of the two that it knows
-        viewport={"width": request.param, "height": 800},
+        viewport={"width": look[1], "height": 800},
         offline=True,
     )
     opened = context.new_page()
