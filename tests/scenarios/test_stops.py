@@ -309,7 +309,7 @@ def test_a_process_that_gets_a_runners_signal_anywhere_ends_itself_well(
     with staged(tmp_path, nursery) as stage:
         assert stage.hour()["exit_code"] == 0
         stage.next_hour()
-        assert [fault for moment in moments(2026 + part, 8) for fault in played(stage, moment)] == []
+        assert [fault for moment in moments(2026 + part, 5) for fault in played(stage, moment)] == []
 
 
 @pytest.mark.emulator
@@ -320,4 +320,4 @@ def test_a_process_on_firestore_that_gets_a_signal_ends_itself_well(
     with staged(tmp_path, nursery, host) as stage:
         assert stage.hour()["exit_code"] == 0
         stage.next_hour()
-        assert [fault for moment in moments(7, 5) for fault in played(stage, moment)] == []
+        assert [fault for moment in moments(7, 3) for fault in played(stage, moment)] == []
