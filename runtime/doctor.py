@@ -76,6 +76,10 @@ def consult(given: Arguments, wire: Wire) -> int:
         return _told(
             _nothing_else(failed("settings", str(error), "mend what is named: no world can be made of it")), given
         )
+    except OSError as error:
+        why = f"the files of this machine: {error.strerror or type(error).__name__}"
+        fix = "ENGINE_DATA_DIR must be a folder that this user may write, on a disk with room"
+        return _told(_nothing_else(failed("settings", why, fix)), given)
 
 
 def examinations(case: checks.Case) -> list[Check | Row]:

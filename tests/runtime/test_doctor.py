@@ -294,6 +294,15 @@ def test_a_world_that_cannot_be_made_is_told_as_a_row(ward: Clinic, tmp_path: Pa
     assert (found.code, found.having("failed")) == (3, ["settings"])
 
 
+def test_a_folder_that_cannot_be_written_is_told_as_a_row(ward: Clinic, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    ward.environment = {"ENGINE_DATA_DIR": str(tmp_path / "a file")}
+    found = ward.examine()
+    assert (found.code, found.having("failed")) == (3, ["settings"])
+    assert "ENGINE_DATA_DIR" in found.rows["settings"]["fix"]
+    assert str(tmp_path) not in found.printed
+
+
 def test_a_key_that_may_withdraw_is_a_warning_where_the_account_is_named(ward: Clinic) -> None:
     ward.weather(key=KeyTerms(withdrawals=True))
     ward.environment["ENGINE_ALLOW_WITHDRAW_KEY"] = "another"
