@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -321,7 +324,7 @@ def without_python(runner: Runner) -> None:
     """A machine that has what the scripts need, and no Python at all."""
     tools = runner.temporary.parent / "bare"
     tools.mkdir()
-    for name in ("bash", "cat", "sha256sum", "tail", "curl", "jq", "mkdir", "rm", "sleep"):
+    for name in ("bash", "cat", "sha256sum", "tail", "curl", "flock", "jq", "mkdir", "rm", "sleep"):
         found = shutil.which(name)
         assert found
         (tools / name).symlink_to(found)
@@ -343,7 +346,7 @@ def test_our_own_machine_uses_the_python_that_it_has(runner: Runner, verdict: st
     """Whatever its system: GitHub builds Pythons for Ubuntu alone."""
     with_stub(runner, 0)
     without_python(runner)
-    for name in ("chmod", "cp", "tee", "touch"):
+    for name in ("chmod", "cp", "find", "tee", "touch"):
         (Path(runner.extra["PATH"]) / name).symlink_to(str(shutil.which(name)))
     own = Path(runner.extra["PATH"]) / "python3"
     own.write_text(
@@ -373,7 +376,43 @@ def test_packages_are_installed_once_for_each_lock(runner: Runner) -> None:
         assert runner.job(load("main.yml"), "hour"), runner.printed
         assert len(notes.read_text().splitlines()) == installs
     assert "--require-hashes -r requirements-lock.txt" in notes.read_text()
-    assert len(list(Path(runner.extra["RUNNER_TOOL_CACHE"]).glob("engine-venv/*"))) == 1
+
+
+def test_an_environment_that_another_hour_may_be_using_stays_and_an_old_one_goes(runner: Runner) -> None:
+    """Runners of one machine may share their tool cache, and accounts may differ in their lock."""
+    with_stub(runner, 0)
+    place = Path(runner.extra["RUNNER_TOOL_CACHE"]) / "engine-venv"
+
+    def kept_after(lock: str) -> set[Path]:
+        (runner.work / "requirements-lock.txt").write_text(lock)
+        assert runner.job(load("main.yml"), "hour"), runner.printed
+        return {path for path in place.iterdir() if path.is_dir()}
+
+    (idle,) = kept_after("a==1\n")
+    (busy,) = kept_after("a==2\n") - {idle}
+    four_hours_ago = time.time() - 4 * 3600
+    for path in (idle, busy):
+        os.utime(path, (four_hours_ago, four_hours_ago))
+    assert kept_after("a==2\n") == {idle, busy}
+    assert kept_after("a==3\n") > {busy}
+    assert not idle.exists()
+
+
+def test_a_place_that_another_runner_is_filling_is_waited_for(runner: Runner) -> None:
+    """Not for ever: the step names its patience, and the job has ten minutes."""
+    with_stub(runner, 0)
+    place = Path(runner.extra["RUNNER_TOOL_CACHE"]) / "engine-venv"
+    place.mkdir(parents=True)
+    step = next(step for where, step in steps(load("main.yml")) if where == "hour/Install")
+    script = str(step["run"]).replace("--wait 240", "--nonblock")
+    assert script != step["run"]
+    with (place / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        runner.temporary.mkdir()
+        environment = runner.environment(step, Expressions(runner.contexts))
+        command = runner.command({**step, "run": script})
+        assert subprocess.run(command, cwd=runner.work, env=environment, check=False).returncode != 0
+    assert not Path(runner.extra["PIP_NOTES"]).exists()
 
 
 def test_a_cancelled_run_signals_the_engine_itself(runner: Runner) -> None:
