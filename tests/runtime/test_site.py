@@ -86,6 +86,9 @@ def test_a_public_card_keeps_names_and_outcomes_and_no_figure() -> None:
         assert not deed.value or deed.value not in said
     assert [deed.symbol for deed in shown.did] == [deed.symbol for deed in card.did]
     assert [held.gate for held in shown.held] == [held.gate for held in card.held]
+    assert any(held.numbers for held in card.held)
+    assert not any(held.numbers for held in shown.held)
+    assert not any(choice.size or choice.numbers for choice in shown.decided)
     assert shown.saw == {}
 
 

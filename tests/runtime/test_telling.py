@@ -134,6 +134,7 @@ def test_where_both_are_down_nothing_is_lost(two: Two) -> None:
     after, receipts = told(world, State("main", outbox=(TRADE, BREAKER)), 0)
     assert [alert.id for alert in after.outbox] == [TRADE.id, BREAKER.id]
     assert {alert.attempts for alert in after.outbox} == {1}
+    assert set(outcome(receipts).values()) == {("telegram", False)}, "what none took keeps the first channel's word"
     assert not any(receipt.delivered for receipt in receipts)
     after, _ = told(world, after, 0)
     assert after.outbox == ()
@@ -200,6 +201,15 @@ def test_the_kept_report_says_who_took_what_without_words_or_chat(two: Two, tmp_
     assert CHAT not in path.read_text()
     assert "Order filled" not in json.dumps(kept["run"])
     assert "telegram delivered" in path.with_suffix(".txt").read_text()
+
+
+def test_where_a_chat_moved_to_is_not_in_the_report(two: Two, tmp_path: Path) -> None:
+    two.telegram.moved[CHAT], two.telegram.chats = -100777123456, {"-100777123456"}
+    with scene() as s:
+        s.wrap = lambda world: replace(world, alerter=two.first, reports=FolderReportSink(tmp_path))
+        report = s.hour()
+    assert any("-100777123456" in receipt.why for receipt in report.receipts), "the receipt itself says it"
+    assert not [path for path in (tmp_path / "reports").iterdir() if "100777123456" in path.read_text()]
 
 
 def test_a_disk_that_is_full_by_then_costs_only_the_receipts(two: Two, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -50,7 +50,7 @@ def account() -> Iterator[tuple[Site, set[str]]]:
             return kept.get(slot or "")
 
         site = site_of(s.store, 30, reports)
-        yield site, amounts(s.store)
+        yield site, amounts(s.store) | spellings(figures(site))
 
 
 def amounts(store: Store) -> set[str]:
@@ -62,8 +62,25 @@ def amounts(store: Store) -> set[str]:
         for entry in store.entries(day):
             values |= {str(posting.amount) for posting in entry.postings} | set(map(str, entry.prices.values()))
     values |= {str(amount) for book in OWNED for amount in state.ledger.assets(book).values()}
+    return spellings(values)
+
+
+def figures(site: Site) -> Iterator[str]:
+    """Every number that a card saw, compared or did."""
+    for card in (hour.card for hour in site.hours if hour.card is not None):
+        yield from card.saw.values()
+        for held in card.held:
+            yield from (number for text in held.numbers.values() for number in re.findall(r"[0-9.]+", text))
+        for deed in card.did:
+            yield from (deed.quantity, deed.value)
+
+
+def spellings(values: Iterable[str]) -> set[str]:
+    """Numbers as pages may write them; those too short to be told from a count or a date are left out."""
     found = set()
     for text in values:
+        if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+            continue
         amount = abs(Decimal(text))
         found |= {f"{amount:f}", f"{amount:,.2f}", f"{amount:.2f}", f"{amount.normalize():f}"}
     return {text for text in found if sum(c.isdigit() for c in text.strip("0.")) >= LONG_ENOUGH}
