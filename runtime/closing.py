@@ -178,6 +178,7 @@ def _note_abort(hour: Hour, error: EngineError) -> None:
     before they send anything, every time after that.
     """
     _leave_to_the_holder(hour, error)
+    hour.usage = hour.world.usage()
     before, alert = hour.state.dependencies, alert_for(hour.slot, error, sent=hour.sent > 0)
     after = after_abort(before, error)
     hour.state = replace(hour.state, dependencies=after)

@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 
 from runtime.domain.report import CycleStatus
-from tests.support.worlds import Scene, scene
+from runtime.replay import replay_tape
+from runtime.wiring import retold
+from strategies.crypto_live_pool_rotation import decide
+from tests.support.worlds import ACCOUNT, DOWN, Scene, scene
 
 
 def with_usage(s: Scene, usage: Mapping[str, int]) -> None:
@@ -39,6 +42,17 @@ def test_a_few_failed_requests_are_any_days(calls: int, failed: int) -> None:
         with_usage(s, {"calls": calls, "failed": failed, "weight": 1})
         s.hour()
         assert kinds(s) == []
+
+
+def test_an_hour_that_told_it_replays_identically() -> None:
+    """What was counted is on the tape: the replay asks nobody, and tells the same."""
+    with scene() as s:
+        with_usage(s, {"calls": 25, "failed": 6, "weight": 300})
+        s.hour()
+        s.faults({ACCOUNT: DOWN})
+        assert s.next().usage == {"calls": 25, "failed": 6, "weight": 300}, "also where the hour ended early"
+        for slot, lines in s.reports.tapes:
+            assert replay_tape(lines, decide, retold) == (slot, ())
 
 
 def test_an_hour_over_http_knows_how_much_it_asked() -> None:
