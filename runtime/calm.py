@@ -36,7 +36,6 @@ from runtime.domain.slots import HOUR_MS, slot_at
 from runtime.domain.standing import Fresh, Standing, Steadiness
 from runtime.domain.state import Performance, State
 from runtime.domain.valuation import total, values_of
-from runtime.domain.values import Value
 from runtime.errors import EngineError
 from runtime.first_reads import pairs_and_offset, pairs_due
 from runtime.hour import LEASE_S, Hour
@@ -85,8 +84,8 @@ class Calm:
             _write(self._rest, self._rest.newest)
 
 
-@dataclass(frozen=True, slots=True)
-class _Newest(metaclass=Value):
+@dataclass(slots=True)
+class _Newest:
     """What the newest hour leaves behind. `hour` counts them since 1970."""
 
     hour: int

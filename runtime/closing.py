@@ -98,7 +98,7 @@ def _keep(hour: Hour, report: Report) -> tuple[Report, Mapping[str, Any]]:
     except Unavailable as error:
         hour.problems["report"] = str(error)
     kept = {name: place for name, place in places.items() if place}
-    return replace(report, places=kept, problems={**report.problems, **hour.problems}), document
+    return changed(report, places=kept, problems={**report.problems, **hour.problems}), document
 
 
 def _tell(hour: Hour, report: Report) -> Report:
@@ -123,12 +123,12 @@ def _deliver(hour: Hour, report: Report) -> Report:
     waiting = queued(hour.state.outbox, hour.alerts)
     hour.state, receipts = told(hour.world, changed(hour.state, outbox=waiting), hour.now_ms())
     hour.alerts.clear()
-    report = replace(report, receipts=receipts)
+    report = changed(report, receipts=receipts)
     try:
         if "report" in report.places:
             hour.world.reports.amend_report(report.places["report"], to_document(report), hour.world.render(report))
     except Unavailable as error:
-        report = replace(report, problems={**report.problems, "receipts": str(error)})
+        report = changed(report, problems={**report.problems, "receipts": str(error)})
     return report
 
 
@@ -145,7 +145,7 @@ def _leave_to_the_holder(hour: Hour, error: EngineError) -> None:
     """
     if isinstance(error, LeaseLost):
         hour.alerts.clear()
-        hour.state = replace(hour.state, outbox=())
+        hour.state = changed(hour.state, outbox=())
 
 
 def abort(settings: Settings, world: World, slot: str, error: EngineError, hour: Hour | None = None) -> Report:
@@ -181,7 +181,7 @@ def _note_abort(hour: Hour, error: EngineError) -> None:
     hour.usage = hour.world.usage()
     before, alert = hour.state.dependencies, alert_for(hour.slot, error, sent=hour.sent > 0)
     after = after_abort(before, error)
-    hour.state = replace(hour.state, dependencies=after)
+    hour.state = changed(hour.state, dependencies=after)
     if hour.sent:
         hour.alerts.append(alert)
     else:
@@ -234,7 +234,7 @@ def _stopped(settings: Settings, slot: str, error: Stopped, hour: Hour | None) -
     except StoreError as second:
         _leave_to_the_holder(hour, second)
         receipts = tell_at_once(hour.world, hour.alerts)
-        return replace(report, receipts=receipts, problems={**report.problems, "release": str(second)})
+        return changed(report, receipts=receipts, problems={**report.problems, "release": str(second)})
     return report
 
 

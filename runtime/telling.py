@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runtime.domain.alerts import Alert, for_the_second
+from runtime.domain.changing import changed
 from runtime.domain.dependencies import TELEGRAM, failed, is_open, worked
 from runtime.domain.state import State
 from runtime.ports import Receipt, World
@@ -35,7 +36,7 @@ def told(world: World, state: State, now_ms: int) -> tuple[State, Receipts]:
     left = (alert for alert in waiting if not (alert.id in receipts and receipts[alert.id].delivered))
     outbox = tuple([replace(alert, attempts=alert.attempts + (alert.id in receipts)) for alert in left])
     after = worked(known, TELEGRAM, now_ms) if taken else failed(known, TELEGRAM)
-    return replace(state, outbox=outbox, dependencies=after), tuple(receipts.values())
+    return changed(state, outbox=outbox, dependencies=after), tuple(receipts.values())
 
 
 def tell_at_once(world: World, alerts: Sequence[Alert]) -> Receipts:

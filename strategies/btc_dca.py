@@ -20,6 +20,9 @@ from strategies.indicators import ahr999
 PAIR = "BTCUSDT"
 BOUGHT_TODAY = Gate("bought_today", Sleeve.BTC_CORE, PAIR)
 TRIMMED_TODAY = Gate("trimmed_today", Sleeve.BTC_CORE, PAIR)
+TOO_DEAR = "ahr999_high"
+DONE = (BOUGHT_TODAY.name, TRIMMED_TODAY.name)
+"""Answers to a purchase that no price changes."""
 _PLAIN = {gate.name: gate for gate in (BOUGHT_TODAY, TRIMMED_TODAY)}
 
 
@@ -41,7 +44,7 @@ def answer(ahr999: float | None, done: tuple[str, ...], settings: StrategySettin
         return TRIMMED_TODAY.name
     if ahr999 is None or not math.isfinite(ahr999) or ahr999 <= 0:
         return "ahr999_missing"
-    return multiplier(ahr999, settings) or "ahr999_high"
+    return multiplier(ahr999, settings) or TOO_DEAR
 
 
 def purchase(ahr999: float | None, done: tuple[str, ...], settings: StrategySettings) -> int | Gate:
@@ -49,7 +52,7 @@ def purchase(ahr999: float | None, done: tuple[str, ...], settings: StrategySett
     found = answer(ahr999, done, settings)
     if isinstance(found, int):
         return found
-    if found != "ahr999_high":
+    if found != TOO_DEAR:
         return _PLAIN.get(found) or Gate(found, Sleeve.BTC_CORE, PAIR)
     bound = settings.dca_bands[-1][0] if settings.dca_bands else 0.0
     return Gate(found, Sleeve.BTC_CORE, PAIR, {"ahr999": f"{ahr999:.6g}", "bound": f"{bound:g}"})

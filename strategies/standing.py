@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from runtime.domain.changing import changed
 from runtime.domain.decision import Candidate, Dca, Decision, HoldingMemory, Memory
@@ -23,10 +24,11 @@ from runtime.domain.limits import all_usual
 from runtime.domain.market import Facts
 from runtime.domain.money import CASH, CORE, FUEL, ZERO
 from runtime.domain.remembering import remembered
+from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
 from runtime.domain.standing import Fresh, Standing
 from runtime.domain.valuation import is_dust, total, values_of
-from strategies.btc_dca import PAIR, answer, cheapness, multiplier
+from strategies.btc_dca import DONE, PAIR, TOO_DEAR, answer, cheapness, multiplier
 from strategies.crypto_live_pool_rotation import amounts, below_exit, by_symbol
 from strategies.earn_buffer import refuel_gate
 from strategies.indicators import decisive_facts
@@ -42,6 +44,10 @@ class _Answers:
     on: bool | None
     candidates: Mapping[str, Candidate]
     held: frozenset[str]
+    assets: tuple[str, ...]
+    purchase: int | str
+    dear_from: Decimal | None
+    """The price of bitcoin from which today's purchase certainly has the same answer: AHR999 rises with the price."""
     sides: list[object]
 
 
@@ -50,9 +56,10 @@ def memory(standing: Standing, fresh: Fresh) -> Memory | None:
     answers, snapshot, settings = _answers(standing), standing.snapshot, standing.settings
     if answers is None or not all_usual(fresh.prices, fresh.before, snapshot.daily, settings):
         return None
-    day, known = standing.state.day, fresh.memory
-    trend = sum([fresh.values[asset] for asset in standing.wallet.trend_assets], ZERO)
-    if day is None or not untripped(day, known.breaker, trend, settings):
+    known = fresh.memory
+    if answers.assets and not _unharmed(standing, fresh, answers):
+        return None
+    if not _as_dear(fresh, answers) and _purchase(standing, fresh, answers.facts) != answers.purchase:
         return None
     if _sides(standing, fresh, answers.facts) != answers.sides:
         return None
@@ -88,22 +95,49 @@ def _answers(standing: Standing) -> _Answers | None:
         return None
     values = values_of(standing.wallet, snapshot.prices)
     seen = Fresh(snapshot.slot, snapshot.prices, snapshot.prices, snapshot.highs, values, known)
+    bought = _purchase(standing, seen, facts)
     return _Answers(
         facts=facts,
         on=regime(facts.btc, None),
         candidates=by_symbol(decided.candidates),
         held=frozenset(known.holdings),
+        assets=standing.wallet.trend_assets,
+        purchase=bought,
+        dear_from=_dear_from(bought, snapshot.prices.get(PAIR), settings),
         sides=_sides(standing, seen, facts),
     )
 
 
+def _dear_from(bought: int | str, price: Decimal | None, settings: StrategySettings) -> Decimal | None:
+    """From which price of bitcoin the answer to today's purchase certainly stays; None = it must be asked."""
+    if bought in DONE:
+        return ZERO
+    rising = all(times for _, times in settings.dca_bands)  # a band that buys nothing may lie below one that buys
+    return price if bought == TOO_DEAR and rising else None
+
+
+def _unharmed(standing: Standing, fresh: Fresh, answers: _Answers) -> bool:
+    """Whether the breaker certainly does not trip. Without a coin in the sleeve it is worth as much as it was."""
+    day, trend = standing.state.day, sum([fresh.values[asset] for asset in answers.assets], ZERO)
+    return day is not None and untripped(day, fresh.memory.breaker, trend, standing.settings)
+
+
+def _as_dear(fresh: Fresh, answers: _Answers) -> bool:
+    """Whether bitcoin certainly is not bought: it was too dear at a price as low as this one, or was bought today."""
+    return answers.dear_from is not None and fresh.prices.get(PAIR, ZERO) >= answers.dear_from
+
+
+def _purchase(standing: Standing, seen: Fresh, facts: Facts) -> int | str:
+    """What the rule answers to today's purchase of bitcoin."""
+    value = cheapness(seen.prices.get(PAIR), facts.btc, standing.settings, slot_date(seen.slot))
+    return answer(value, standing.state.day.done if standing.state.day else (), standing.settings)
+
+
 def _sides(standing: Standing, seen: Fresh, facts: Facts) -> list[object]:
-    """What the rules answer that neither sell a holding nor remember one."""
+    """What the other rules answer that neither sell a holding nor remember one."""
     settings, prices, values = standing.settings, seen.prices, seen.values
     done = standing.state.day.done if standing.state.day else ()
-    value = None if "dca" in done else cheapness(prices.get(PAIR), facts.btc, settings, slot_date(seen.slot))
     sides: list[object] = [
-        answer(value, done, settings),
         refuel_gate(values.get(FUEL, ZERO), standing.wallet.cash, done, settings),
         values.get(CORE, ZERO) <= settings.trim_value_min,
     ]
@@ -117,7 +151,7 @@ def _holdings(standing: Standing, fresh: Fresh, answers: _Answers) -> dict[str, 
     """What is remembered of each holding; None where one must go, or where others are held than before."""
     snapshot, settings, positions = standing.snapshot, standing.settings, standing.state.positions
     holdings: dict[str, HoldingMemory] = {}
-    for asset in standing.wallet.trend_assets:
+    for asset in answers.assets:
         symbol = asset + CASH
         if is_dust(fresh.values[asset], snapshot.instruments[symbol], settings) is (symbol in answers.held):
             return None

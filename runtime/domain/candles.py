@@ -68,7 +68,25 @@ def closed_series(symbol: str, candles: Sequence[Candle], now_ms: int) -> DailyS
         tuple(c.high for c in closed),
         tuple(c.low for c in closed),
         tuple(c.close for c in closed),
-        tuple(c.quote_volume if c.quote_volume is not None else c.close * c.volume for c in closed),
+        tuple(turnover(candle) for candle in closed),
+    )
+
+
+def turnover(candle: Candle) -> float:
+    """The quote volume; close times volume where the candle has none."""
+    return candle.quote_volume if candle.quote_volume is not None else candle.close * candle.volume
+
+
+def appended(series: DailySeries, candle: Candle, days_max: int) -> DailySeries:
+    """`series` with the day after its last one, a candle that is known to be sound; the newest `days_max` are kept."""
+    skip = max(0, len(series.close) + 1 - days_max)
+    return DailySeries(
+        series.symbol,
+        series.first_open_ms + skip * DAY_MS,
+        (*series.high[skip:], candle.high),
+        (*series.low[skip:], candle.low),
+        (*series.close[skip:], candle.close),
+        (*series.quote_volume[skip:], turnover(candle)),
     )
 
 

@@ -22,11 +22,11 @@ from decimal import Decimal
 
 from runtime.adapters.simulated.listing import derived
 from runtime.domain.candle_columns import CandleColumns, CandleSet
-from runtime.domain.candles import closed_series, extended_series
+from runtime.domain.candles import appended
 from runtime.domain.instruments import Instrument
 from runtime.domain.market import Candle, DailySeries, exact
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
-from runtime.errors import BadSeries, Rejected, Unavailable
+from runtime.errors import Rejected, Unavailable
 from runtime.ports import Clock
 
 KLINES_MAX = 1000
@@ -45,6 +45,7 @@ class PastMarket:
         self._closed = candles.closed_hours()
         self._day_ms, self._rows = -1, list[Prices]()
         self._peaks: dict[str, tuple[int, int, int]] = {}
+        self._listing: tuple[Sequence[str], Mapping[str, Instrument], int, int] = ((), {}, 0, 0)
         self._reviewed: dict[tuple[str, int, bool], Instrument] = {}
 
     def open_at(self, now_ms: int) -> bool:
@@ -63,8 +64,25 @@ class PastMarket:
 
     def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
         now = self._now()
-        month_ms = day_start_ms(date_at(now).replace(day=1))
-        return now, {symbol: self._instrument(symbol, month_ms, now) for symbol in symbols}
+        asked, known, made_ms, until_ms = self._listing
+        if asked != symbols or not made_ms <= now < until_ms:
+            month_ms = day_start_ms(date_at(now).replace(day=1))
+            known = {symbol: self._instrument(symbol, month_ms, now) for symbol in symbols}
+            self._listing = symbols, known, now, self._stands_until(symbols, now)
+        return now, known
+
+    def _stands_until(self, symbols: Sequence[str], now: int) -> int:
+        """Until when nothing about the pairs can change: they trade for two days after an hour that is known to have
+        closed, and their filters are reviewed each month. At most until midnight; one that does not trade is looked at
+        every time.
+        """
+        until = _floor(now, DAY_MS) + DAY_MS
+        for symbol in symbols:
+            hourly = self._candles.hourly[symbol]
+            closed = hourly.closed_at(now)
+            known_ms = hourly.opens_ms[closed - 1] + HOUR_MS if closed else now - TRADING_AGE_MAX_MS
+            until = min(until, known_ms + TRADING_AGE_MAX_MS)
+        return until
 
     def highest(self, symbol: str, since_ms: int, now_ms: int) -> Decimal | None:
         """The highest high of the hours that opened from `since_ms` on and have closed; None if none has.
@@ -88,20 +106,16 @@ class PastMarket:
         return exact(high[at])
 
     def days(self, cached: DailySeries, count: int, now_ms: int) -> DailySeries | None:
-        """`cached` continued by the days that have closed since; of all of them the newest `count`. None where a day is
-        missing, or something else is wrong: then the candles tell what.
+        """`cached` continued by the one day that has closed since; of all of them the newest `count`. None where it is
+        not just one: then the candles tell.
 
-        A day that has closed never changes here, so none is looked at twice.
+        A day that has closed never changes here, and whoever built the columns has checked it.
         """
         columns, next_ms = self._candles.daily[cached.symbol], cached.last_open_ms + DAY_MS
-        first, stop = columns.index_at(next_ms), columns.closed_at(now_ms)
-        if first >= stop or columns.opens_ms[stop - 1] != next_ms + (stop - 1 - first) * DAY_MS:
+        at = columns.index_at(next_ms)
+        if columns.closed_at(now_ms) != at + 1 or columns.opens_ms[at] != next_ms:
             return None
-        try:
-            closed = closed_series(cached.symbol, columns.candles(first, stop), now_ms)
-        except BadSeries:
-            return None
-        return extended_series(cached, closed, count)[0]
+        return appended(cached, columns.candle(at), count)
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
         now = self._now()
