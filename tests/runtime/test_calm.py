@@ -32,10 +32,17 @@ from strategies import REGISTRY
 from tests.support.klines import FOLDER
 from tests.support.pasts import BEGIN_MS, PAIRS, a_past, columns_of, past_settings, rows_of, with_hours
 
-WARM_DAYS = 210
+WARM_DAYS = 225  # bitcoin's regime needs 220: without it nothing of the trend sleeve would be held
 DAYS = 6
 START_MS = BEGIN_MS + WARM_DAYS * DAY_MS
 PLAN = HistoryPlan(START_MS, START_MS + DAYS * DAY_MS, resume_days=1)
+SETTINGS: tuple[dict[str, str], ...] = (
+    {},
+    {"STRATEGY_PARAM_BREAKER_VOL_MULTIPLE": "0"},
+    {"STRATEGY_PARAM_BREAKER_VOL_MULTIPLE": "0", "STRATEGY_PARAM_BREAKER_LOSS": "0.01"},
+    {"STRATEGY_PARAM_ACCOUNT_DAY_LOSS": "0.02", "STRATEGY_PARAM_ACCOUNT_DRAWDOWN": "0.05"},
+    {"STRATEGY_PARAM_TOP_UP_RATIO": "0.01"},
+)
 
 
 @dataclass
@@ -121,17 +128,18 @@ def weathered(history: History, seed: int, swing: float, drift: float, holes: in
 
 @given(
     seed=st.integers(0, 10**6),
-    swing=st.sampled_from([0.002, 0.01, 0.04]),
-    drift=st.sampled_from([-0.004, 0.0, 0.004]),
+    swing=st.sampled_from([0.002, 0.006, 0.012, 0.04]),
+    drift=st.sampled_from([-0.002, 0.0, 0.002]),
     holes=st.sampled_from([0, 2, 5]),
     deposit=st.booleans(),
+    named=st.sampled_from(SETTINGS),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_markets_leave_the_same_either_way(
-    warm: History, seed: int, swing: float, drift: float, holes: int, *, deposit: bool
+    warm: History, seed: int, swing: float, drift: float, holes: int, *, deposit: bool, named: dict[str, str]
 ) -> None:
     plan = replace(PLAN, deposits=Deposits(Decimal(250), 1) if deposit else None)
-    assert_same(weathered(warm, seed, swing, drift, holes), plan)
+    assert_same(weathered(warm, seed, swing, drift, holes), plan, **named)
 
 
 @pytest.mark.parametrize("swing", [0.003, 0.02])
