@@ -375,7 +375,7 @@ send_telegram() {
     return 1
 }
 
-# One line, without secrets; two files of a quarter of a megabyte at most.
+# One line, without secrets.
 log() {
     [[ -n $state ]] || return 0
     redact "$1"
@@ -396,10 +396,14 @@ shorten() {
     REPLY="${REPLY%[$'\xc0'-$'\xff']} ..."
 }
 
-rotate_log() {
-    local size=0
-    [[ -f $state/dispatch.log ]] && size=$(wc -c <"$state/dispatch.log")
-    ((size > LOG_BYTES_MAX)) && mv -f "$state/dispatch.log" "$state/dispatch.log.1"
+# Of the log, and of what could not be told, two files of a quarter of a megabyte at most.
+rotate() {
+    local size name
+    for name in dispatch.log unsent; do
+        size=0
+        [[ -f $state/$name ]] && size=$(wc -c <"$state/$name")
+        ((size > LOG_BYTES_MAX)) && mv -f "$state/$name" "$state/$name.1"
+    done
     return 0
 }
 
@@ -410,7 +414,7 @@ redact() {
         [[ -n ${setting[$name]} ]] && REPLY=${REPLY//"${setting[$name]}"/***}
     done
     for name in "${!engine[@]}"; do
-        [[ $name =~ KEY|SECRET|TOKEN && -n ${engine[$name]} ]] && REPLY=${REPLY//"${engine[$name]}"/***}
+        [[ $name =~ KEY|SECRET|TOKEN|CHANNEL && -n ${engine[$name]} ]] && REPLY=${REPLY//"${engine[$name]}"/***}
     done
     return 0
 }
@@ -612,7 +616,7 @@ prepare() {
     state=${setting[DISPATCH_STATE_DIR]}
     exec {never}<> <(:)
     mkdir -p "$state" 2>/dev/null || no_state folder
-    rotate_log
+    rotate
 }
 
 # no_state WHAT: without the lock two starts could meet, so none is made; told on standard error and by Telegram.

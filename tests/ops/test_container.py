@@ -217,9 +217,8 @@ def test_a_paper_hour_takes_the_example_of_the_settings_as_docker_would(containe
     lines = (FOLDER / "engine.env.example").read_text().splitlines()
     given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     offered = {line.lstrip("#").partition("=")[0] for line in lines if re.match(r"#?[A-Z_]+=", line)}
-    assert {name for name, field in VARIABLES.items() if field in SECRET_FIELDS} - {
-        "GLOBAL_TELEGRAM_CHAT_ID"
-    } <= offered
+    elsewhere = {"GLOBAL_TELEGRAM_CHAT_ID", "ENGINE_CHANNEL_URL"}  # another spelling; a package that the image lacks
+    assert {name for name, field in VARIABLES.items() if field in SECRET_FIELDS} - elsewhere <= offered
     assert offered <= VARIABLES.keys()
     done = container.run(**given)
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "done"

@@ -73,8 +73,10 @@ def test_without_a_repository_an_alert_names_its_page_by_its_path(dispatch: Disp
     assert alert.splitlines()[-1] == "docs/runbook/unexpected.md"
 
 
-def test_a_secret_that_the_engine_prints_is_not_logged(dispatch: Dispatcher) -> None:
-    local(dispatch, 1, printing="trap 'echo \"$BINANCE_API_SECRET\"' EXIT")
+@pytest.mark.parametrize("name", ["BINANCE_API_SECRET", "ENGINE_CHANNEL_URL"])
+def test_a_secret_that_the_engine_prints_is_not_logged(dispatch: Dispatcher, name: str) -> None:
+    local(dispatch, 1, printing=f"trap 'echo \"${name}\"' EXIT")
+    dispatch.settings[name] = "planted-and-printed"
     assert "exit 1: ***" in dispatch("--local").log
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.support import github_server
-from tests.support.dispatcher import Dispatcher
+from tests.support.dispatcher import Dispatcher, engine_stub
 from tests.support.github_server import GitHub
 from tests.support.http_stub import Reply
 from tests.support.telegram_server import TelegramServer
@@ -54,6 +55,17 @@ def test_nothing_is_asked_of_the_temporary_folder(
 ) -> None:
     monkeypatch.setenv("TMPDIR", "/nonexistent")
     assert (dispatch().code, len(github.sent())) == (0, 1)
+
+
+def test_what_could_not_be_told_is_bounded(dispatch: Dispatcher) -> None:
+    """A bot that was deleted and never replaced."""
+    dispatch.state.mkdir()
+    (dispatch.state / "unsent").write_text("untold\n" * 50_000)
+    dispatch.telegram.chats.clear()
+    dispatch.github.dispatch(Reply(401))
+    assert dispatch().code == 1
+    assert (dispatch.state / "unsent").stat().st_size < 2_000
+    assert (dispatch.state / "unsent.1").exists()
 
 
 @pytest.mark.parametrize("what", ["state", "state/lock"])
@@ -103,6 +115,24 @@ def test_an_env_file_as_editors_write_it_is_understood(dispatch: Dispatcher, git
     bent(dispatch, shapes[shape].encode())
     done = dispatch.again()
     assert (done.returncode, done.stderr, len(github.sent())) == (0, "", 1)
+
+
+def test_a_private_key_in_one_quoted_line_reaches_the_engine_as_a_shell_would_hand_it_over(
+    dispatch: Dispatcher, tmp_path: Path
+) -> None:
+    """The set-up page reads the same file with `.`; the engine takes `\\n` for the end of a line."""
+    pem = r"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIE\n-----END PRIVATE KEY-----"
+    dispatch.settings |= {
+        "DISPATCH_ENGINE_DIR": str(engine_stub(tmp_path / "engine", 0)),
+        "BINANCE_API_SECRET": f'"{pem}"',
+    }
+    assert dispatch("--local").code == 0
+    given = (tmp_path / "engine" / "environment").read_text().splitlines()
+    assert f"BINANCE_API_SECRET={pem}" in given
+    shell = subprocess.run(
+        ["bash", "-c", f'set -a; . "{dispatch.env_file}"; env'], capture_output=True, text=True, check=True
+    )
+    assert f"BINANCE_API_SECRET={pem}" in shell.stdout.splitlines()
 
 
 @pytest.mark.parametrize("end", ["\r", " ", "\\n"])
