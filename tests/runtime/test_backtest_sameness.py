@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runtime.adapters.candles import read_candles
 from runtime.adapters.files import FolderReportSink
@@ -118,3 +123,41 @@ def test_nothing_after_an_hour_changes_a_decision_up_to_it(hour: int, factor: fl
     _, decided_otherwise, _ = run(with_hours(history, changed), PLAN)
     assert decided[: hour + 1] == decided_otherwise[: hour + 1]
     assert decided[hour + 1 :] != decided_otherwise[hour + 1 :]
+
+
+WALK = HistoryPlan(BEGIN_MS + 220 * DAY_MS - 4 * HOUR_MS, BEGIN_MS + 221 * DAY_MS)
+
+
+@cache
+def quiet_walk() -> tuple[History, list[Decision]]:
+    """A day and four hours in which pairs are entered, and what is decided in them."""
+    history = a_past(222 * 24)
+    return history, run(history, WALK)[1]
+
+
+def reshaped(hours: CandleColumns, now_ms: int, dice: random.Random) -> CandleColumns:
+    """The hours with a future of its own: at random other prices, other volumes, or no candle at all."""
+    rows = []
+    for opened, *values in rows_of(hours):
+        if opened < now_ms:
+            rows.append((opened, *values))
+            continue
+        price, *rest = values
+        known = price if opened == now_ms else price * dice.uniform(0.2, 5)
+        high, low = known * dice.uniform(1, 3), known * dice.uniform(0.3, 1)
+        made = (opened, known, high, low, dice.uniform(low, high), dice.uniform(0, 9), rest[-1] * dice.uniform(0, 9))
+        if opened == now_ms or dice.random() > 0.1:
+            rows.append(made)
+    return columns_of(hours.symbol, rows)
+
+
+@hypothesis.settings(max_examples=20)
+@given(st.integers(0, 26), st.integers(0, 2**32), st.booleans())
+def test_no_future_whatever_it_is_reaches_a_decision_before_it(hour: int, seed: int, everything: bool) -> None:
+    """Every candle after a random hour is altered, of all pairs or of some; nothing that was decided by then moves."""
+    history, decided = quiet_walk()
+    now_ms, dice = WALK.start_ms + hour * HOUR_MS, random.Random(seed)
+    chosen = [symbol for symbol in history.candles.hourly if everything or dice.random() < 0.5]
+    changed = {symbol: reshaped(history.candles.hourly[symbol], now_ms, dice) for symbol in chosen}
+    _, decided_otherwise, _ = run(with_hours(history, changed), replace(WALK, end_ms=now_ms + 2 * HOUR_MS))
+    assert decided_otherwise[: hour + 1] == decided[: hour + 1]
