@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             tell_aside(leave_metrics(wiring.settings, report, wiring.world.clock.now_ms()))
             if given.summary is not None:
                 given.summary.tell_hour(report, Language(settings.language), wiring.world)
+            if wiring.mailbox is not None and not wiring.world.stop():
+                wiring.mailbox.answer()
             return shown(report, given, settings.language)
     except SettingsError as error:
         return bad_settings(error, given)

@@ -22,6 +22,7 @@ Around the hour
     wiring_pages  what a finished run leaves for people: page, figures, picture
     wiring_past  the same for a history: candles and a plan become an account in the past
     wiring_channels  the ways to the operator: Telegram, and the one for when it is down
+    wiring_inbox  the mailbox, where an operator may write to the bot at all
     wiring_desk  where things are for the operator's commands
     wiring_stores  an account's documents alone, for commands that ask the exchange for nothing
     backtest     run_cycle over simulated hours; the only loop over time
@@ -49,6 +50,9 @@ Around the hour
     desk         what commands work with that need the account's store alone
     answers      what may be asked of an account between hours: why, how it stands, what it holds
     operator_commands  the commands that ask them
+    auditing     which run this is, and the audit log as it is asked for
+    mailbox      reads what an operator wrote to the bot, obeys it, answers
+    inbox_answers  what the bot answers
     pool_commands  the upstream's pool: shown, judged, published
     state_commands  state and tapes: shown, proved, migrated
     command_line  which commands there are, and what each may be told
@@ -62,6 +66,7 @@ Around the hour
     __main__     python -m runtime: the operator's command line
 
 What everything stands on
+    records      what an account keeps beside its hours: audit log and inbox
     ports        what the hour needs from the world
     errors       the error tree, sorted by what may be done next
     domain/      nouns and pure rules; standard library and pydantic only

@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
+from runtime.auditing import note, run_of
 from runtime.backup import Archive, Copied, Target, back_up, move, restore
 from runtime.book_commands import BOOK_COMMANDS
 from runtime.command import Arguments, keep_to_ourselves, say
 from runtime.command_line import command_line
 from runtime.config import asked_mode, read_settings, read_store_settings
 from runtime.desk import Desk
+from runtime.domain.audit import EventKind
 from runtime.domain.control import Mode
 from runtime.domain.money import parse_decimal, plain
 from runtime.domain.slots import MINUTE_MS
@@ -35,6 +37,7 @@ from runtime.run_settings import RunMode, Settings
 from runtime.site_command import SITE_COMMANDS
 from runtime.wiring import Wired, wired
 from runtime.wiring_desk import places_of
+from runtime.wiring_inbox import opened_mailbox
 from runtime.wiring_stores import archive_file, place_of, target_of, wired_store
 
 Answer = Mapping[str, object]
@@ -137,6 +140,8 @@ def _restored(settings: Settings, store: Archive, given: argparse.Namespace) -> 
     target = Target(store, settings.account, token_hex(16), given.force)
     check = given.check or settings.validate_only
     copied = restore(archive_file(given.file), target, given.of, check=check)
+    if not check:
+        note(store, run_of(settings, target.owner), EventKind.RESTORED, store.load().read_ms, sha256=copied.digest)
     return {"checked" if check else "restored": settings.account, **_copied(copied)}
 
 
@@ -149,7 +154,22 @@ def _moved(settings: Settings, store: Archive, given: argparse.Namespace) -> Ans
         raise BadInput("mode", given.mode or "dry_run", "must not be dry_run: a move writes to both stores")
     with wired_store(to, paper=given.mode == RunMode.PAPER) as other:
         copied = move(store, Target(other, settings.account, token_hex(16), given.force), here, there)
+        note(other, run_of(settings, ""), EventKind.MOVED, other.load().read_ms, source=here)
     return {"moved": settings.account, "to": there, **_copied(copied)}
+
+
+def _read_inbox(settings: Settings, store: Archive, given: argparse.Namespace) -> Answer:
+    """Messages to the bot, read, obeyed and answered; `EngineError` where the messenger or the store failed."""
+    del given
+    if settings.validate_only:
+        raise BadInput("mode", "dry_run", "must not be dry_run: to read a message is to confirm it")
+    refuse_unusable(store.load().state, settings.account)
+    mailbox = opened_mailbox(settings, store, None, run_of(settings, token_hex(16)))
+    mailbox.obey()
+    mailbox.answer()
+    if mailbox.problem:
+        raise EngineError(mailbox.problem)
+    return {"read": mailbox.read, "obeyed": mailbox.obeyed, "answered": mailbox.answered}
 
 
 def _copied(copied: Copied) -> Answer:
@@ -182,6 +202,7 @@ COMMANDS: Mapping[str, Command | StoreCommand | BookCommand | WholeCommand] = {
     "backup": StoreCommand(_backed_up),
     "restore": StoreCommand(_restored),
     "move": StoreCommand(_moved),
+    "inbox": StoreCommand(_read_inbox),
     "doctor": WholeCommand(_examined),
     "completion": WholeCommand(_completed),
     **{name: BookCommand(run) for name, run in {**BOOK_COMMANDS, **ANSWER_COMMANDS, **SITE_COMMANDS}.items()},

@@ -29,6 +29,7 @@ from runtime.domain.state import State, decode_state, refuse_unusable
 from runtime.errors import Abort, BadInput, LeaseLost, StateUnreadable, StoreError
 from runtime.hour import LEASE_S
 from runtime.ports import Changes, Held, Loaded, Store
+from runtime.records import Records
 
 BATCH_DOCUMENTS = 200
 BATCH_BYTES = 2_000_000
@@ -41,7 +42,7 @@ _STRICTNESS = (Mode.RUN, Mode.REDUCE_ONLY, Mode.HALT)
 _NO_STATE = "there is no state document: nothing to copy"
 
 
-class Archive(Store, Protocol):
+class Archive(Store, Records, Protocol):
     """A store that can be copied whole: one account's documents out of it and into it."""
 
     def dump(self) -> Iterator[Stored]:

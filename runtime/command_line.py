@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from runtime.auditing import add_audit_parser
 from runtime.book_commands import add_book_parsers
 from runtime.command import Parser
 from runtime.domain.control import Mode
@@ -33,6 +34,8 @@ def command_line(name: str = "python -m runtime") -> argparse.ArgumentParser:
     add_pool_parsers(commands)
     add_state_parsers(commands)
     add_site_parser(commands)
+    add_audit_parser(commands)
+    commands.add_parser("inbox", help="read, obey and answer what was written to the bot; for a timer of a minute")
     _add_copying(commands)
     for command in commands.choices.values():
         _take_json(command)

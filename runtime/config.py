@@ -24,6 +24,9 @@ OUR_PREFIXES = ("STRATEGY_", "ENGINE_", "BINANCE_", "TG_")
 PARAMETER_PREFIX = "STRATEGY_PARAM_"
 
 VARIABLES: Mapping[str, str] = {
+    "GITHUB_RUN_ID": "run_id",
+    "GITHUB_ACTOR": "actor",
+    "GITHUB_SHA": "code_sha",
     "ENGINE_MODE": "mode",
     "ENGINE_ACCOUNT": "account",
     "ENGINE_STORE": "store",
@@ -46,6 +49,7 @@ VARIABLES: Mapping[str, str] = {
     "TG_TOKEN": "telegram_token",
     "TG_CHAT_ID": "telegram_chat",
     "GLOBAL_TELEGRAM_CHAT_ID": "telegram_chat",
+    "TG_COMMAND_IDS": "command_ids",
     "TG_API_URL": "telegram_api",
     "ENGINE_CHANNEL_URL": "channel_url",
     "ENGINE_RUNBOOK_URL": "runbook_url",

@@ -148,11 +148,17 @@ def _first_calls(
     upstream = next((source for source in world.pools if source.rung is Rung.FRESH_UPSTREAM), None)
     return {
         "lease": lambda: world.store.take_lease(loaded, world.owner, slot, LEASE_S),
-        "control": world.store.control,
+        "control": lambda: _heeded_control(world),
         "clock": clock_call(world, cache),
         **({} if state.open_intents else account_calls(world)),
         **({"upstream": upstream.read} if upstream is not None else {}),
     }
+
+
+def _heeded_control(world: World) -> Control:
+    """The control as it is once what the operator wrote was heeded."""
+    world.obey_commands()
+    return world.store.control()
 
 
 def _refused_entry(loaded: Loaded, world: World) -> EngineError | None:

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runtime.domain.alerts import AlertKind
+from runtime.domain.audit import EventKind
 from runtime.domain.control import Mode
 from runtime.domain.decision import Gate, PlannedOrder
+from runtime.domain.money import plain
 from runtime.domain.orders import Intent, Kind, Leg, Order, Refused, Side, Sleeve, Status, Suppressed, client_id
 from runtime.domain.slots import minute_text
 from runtime.domain.state import Dependency
@@ -66,6 +68,8 @@ def _recorded(hour: Hour, orders: Sequence[PlannedOrder]) -> list[Intent]:
             )
         )
     hour.take(hour.state, intents)
+    listed = " ".join(f"{i.side}:{i.symbol}:{plain(i.quantity)}" for i in intents)
+    hour.log(EventKind.ORDERS, intents[0].id, orders=listed, count=str(len(intents)))
     hour.commit(tuple(intents))
     return intents
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from runtime.domain.alerts import Alert, AlertKind, Incident, new_alert, observe, queued, recovered
+from runtime.domain.audit import Event, EventKind, event
 from runtime.domain.changing import changed
 from runtime.domain.control import Control, Mode
 from runtime.domain.decision import Decision, ExecutionPool, Gate, Plan
@@ -107,6 +108,8 @@ class Hour:
     steps: dict[str, int] = field(default_factory=dict)
     marked: float = 0.0
     """When the last step ended, by the clock that never goes back; `steps` are milliseconds of each."""
+    events: list[Event] = field(default_factory=list)
+    """Done by this hour and not written yet: they go with the next commit."""
     status_told: str = ""
 
     def mark(self, step: str) -> None:
@@ -178,8 +181,9 @@ class Hour:
         state = self.noted() if self.incidents is not None else self.state
         if self.alerts:
             state = changed(state, outbox=queued(state.outbox, self.alerts))
-        changes = Changes(state, intents, entries, cycle, cache, release)
+        changes = Changes(state, intents, entries, cycle, cache, release, tuple(self.events))
         self.held, self.entries = self.world.store.commit(self.held, changes), ()
+        self.events.clear()
 
     def noted(self) -> State:
         """The hour's state with the incidents as this hour knows them."""
@@ -210,6 +214,11 @@ class Hour:
         """What may be sent now: one read of lease and control. `LeaseLost` if the lease is gone."""
         self.control = self.world.store.check(self.held)
         return self.control.at(self.now_ms())
+
+    def log(self, kind: EventKind, subject: str, **facts: str) -> None:
+        """Put what this hour does into the audit log, with its next commit; not where nobody keeps what hours tell."""
+        if self.world.told:
+            self.events.append(event(self.world.run, kind, self.now_ms(), {**facts, "slot": self.slot}, subject))
 
     def tell(self, kind: AlertKind, subject: str = "", **facts: str) -> None:
         """An event to tell once."""

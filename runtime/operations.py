@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
+from runtime.domain.audit import Event, EventKind, event
 from runtime.domain.booking import book_earn
 from runtime.domain.control import Control, Mode
 from runtime.domain.ledger import Book, Entry, priced, transfer
@@ -42,7 +43,8 @@ def start_account(settings: Settings, world: World) -> State:
     again = world.store.load()  # it may have taken minutes
     if again.state is not None and again.state.initialised_ms:
         raise Abort(EXISTS)
-    _write(world, again, Changes(state, entries=entries, release=True))
+    opened = _event(world, EventKind.OPENED, how=settings.first_run, entries=str(len(entries)))
+    _write(world, again, Changes(state, entries=entries, release=True, events=(opened,)))
     return state
 
 
@@ -71,7 +73,8 @@ def adopt(world: World, asset: str, amount: Decimal) -> State:
         performance=replace(state.performance, equity=None if equity is None else equity + worth),
         day=None if day is None else moved_outside(day, asset, -amount, price),
     )
-    _write(world, loaded, Changes(after, entries=(entry,), release=True))
+    adopted = _event(world, EventKind.ADOPTED, asset=asset, amount=plain(amount))
+    _write(world, loaded, Changes(after, entries=(entry,), release=True, events=(adopted,)))
     return after
 
 
@@ -101,7 +104,8 @@ def accept_drift(world: World, asset: str, who: str, why: str) -> State:
     after = replace(
         state, ledger=state.ledger.posted((entry,)), drift={a: d for a, d in state.drift.items() if a != asset}
     )
-    _write(world, loaded, Changes(after, entries=(entry,), release=True))
+    accepted = _event(world, EventKind.DRIFT_ACCEPTED, actor=who, asset=asset, amount=plain(amount), why=why)
+    _write(world, loaded, Changes(after, entries=(entry,), release=True, events=(accepted,)))
     return after
 
 
@@ -115,7 +119,8 @@ def set_control(world: World, mode: Mode, who: str, why: str, minutes: int | Non
     now_ms = world.clock.now_ms()  # and when the exchange does not answer
     expires = None if minutes is None else now_ms + minutes * MINUTE_MS
     control = Control(mode, who, now_ms, why, expires)
-    world.store.set_control(control)
+    facts = {"actor": who, "mode": mode.value, "why": why, "minutes": str(minutes or "")}
+    world.store.set_control(control, (event(world.run, EventKind.CONTROL, now_ms, facts),))
     return control
 
 
@@ -139,8 +144,14 @@ def settle_by_hand(world: World, intent_id: str, who: str, why: str) -> Intent:
     if closed.kind is not Kind.ORDER:
         state, closed, entries = book_earn(state, closed, world.market.server_time_ms())
     after = replace(state, intents=tuple(closed if i.id == intent_id else i for i in state.intents))
-    _write(world, loaded, Changes(after, intents=(closed,), entries=entries, release=True))
+    settled = _event(world, EventKind.SETTLED, actor=who, order=intent_id, why=why)
+    _write(world, loaded, Changes(after, intents=(closed,), entries=entries, release=True, events=(settled,)))
     return closed
+
+
+def _event(world: World, kind: EventKind, **facts: str) -> Event:
+    now_ms = world.clock.now_ms()
+    return event(world.run, kind, now_ms, {**facts, "slot": slot_at(now_ms)})
 
 
 def _need_why(why: str) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from runtime.answers import card_for, positions_of, status_of
+from runtime.auditing import run_audit
 from runtime.desk import Desk
 from runtime.domain.documents import encode
 from runtime.domain.ledger import Book
@@ -120,4 +121,5 @@ ANSWER_COMMANDS: Mapping[str, Callable[[Desk, argparse.Namespace], Answer]] = {
     "pool": run_pool,
     "state": run_state,
     "tapes": run_tapes,
+    "audit": run_audit,
 }

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from runtime.domain.alerts import Alert
 from runtime.domain.alerts import Receipt as Receipt  # noqa: PLC0414
 from runtime.domain.api_key import KeyRights, digest
+from runtime.domain.audit import NOBODY, Event, Run
 from runtime.domain.control import Control
 from runtime.domain.evidence import Flow as Flow  # noqa: PLC0414
 from runtime.domain.instruments import Instrument
@@ -30,6 +31,7 @@ from runtime.domain.stored import DailyCache as DailyCache  # noqa: PLC0414
 from runtime.domain.stored import Held as Held  # noqa: PLC0414
 from runtime.domain.stored import Lease as Lease  # noqa: PLC0414
 from runtime.domain.stored import Loaded as Loaded  # noqa: PLC0414
+from runtime.domain.stored import Mail as Mail  # noqa: PLC0414
 from runtime.domain.values import Value
 
 T = TypeVar("T")
@@ -166,8 +168,8 @@ class Store(Protocol):
     def control(self) -> Control:
         """The control document; absent = run, malformed = halt (`unreadable`)."""
 
-    def set_control(self, control: Control) -> None:
-        """Replace the control document."""
+    def set_control(self, control: Control, events: Sequence[Event] = ()) -> None:
+        """Replace the control document, and write what was done in the same step."""
 
     def cache(self) -> DailyCache:
         """The candle cache; empty if there is none or it is malformed (it can always be fetched again)."""
@@ -248,6 +250,7 @@ class World:
     `key_digest` recognises the API key by a salt, and shows nothing of it. `witnessed` gives what this world answered
     until now, as JSON values for the tape; a snapshot that is on the tape need not be told twice.
     `stop` says why this process should end (a signal came), or nothing; no wait of `clock` goes on after that.
+    `obey_commands` heeds what the operator wrote, soon and without errors; `run` names this run in the audit log.
     `identity` signs in to Google, where Google is used at all.
     `usage` counts this process's requests to the exchange: `calls`, those that `failed`, the `weight` of a minute.
     `second` is the channel for what `alerter` does not take; None = there is no other.
@@ -277,3 +280,5 @@ class World:
     usage: Callable[[], Mapping[str, int]] = dict  # nothing is counted
     highest: Callable[[str, int, int], Decimal | None] | None = None
     days: Callable[[DailySeries, int, int], DailySeries | None] | None = None
+    obey_commands: Callable[[], object] = str  # nobody writes
+    run: Run = NOBODY

@@ -57,6 +57,10 @@ class Settings(Frozen):
     binance_market: str = "https://api.binance.com"
     telegram_token: SecretStr | None = None
     telegram_chat: Annotated[str | None, Field(repr=False)] = None
+    command_ids: Annotated[str | None, Field(pattern=r"^[1-9][0-9]{0,15}( *, *[1-9][0-9]{0,15})*$", repr=False)] = None
+    run_id: str = ""
+    actor: str = ""
+    code_sha: str = ""
     telegram_api: str = "https://api.telegram.org"
     channel_url: SecretStr | None = None
     metrics_file: Annotated[str | None, Field(pattern=r"\.prom$")] = None
@@ -96,7 +100,18 @@ class Settings(Frozen):
 
     def public(self) -> dict[str, Any]:
         """JSON values of every setting that is not a secret: what the tape and its digest may hold."""
-        return self.model_dump(mode="json", exclude=set(SECRET_FIELDS))
+        return self.model_dump(mode="json", exclude=set(SECRET_FIELDS | RUN_FIELDS))
+
+    @property
+    def operators(self) -> frozenset[int]:
+        """The people whose messages to the bot are obeyed; each one's id is that of a chat too."""
+        return frozenset(int(name) for name in (self.command_ids or "").split(",") if name.strip())
+
+    @property
+    def chats(self) -> frozenset[int]:
+        """The chats they may write in besides: the operator's own, where it has a number."""
+        named = self.telegram_chat or ""
+        return frozenset({int(named)} if re.fullmatch(r"-?[0-9]{1,16}", named) else ())
 
     def secrets(self) -> tuple[str, ...]:
         """The secret values, to prove that none of them comes out anywhere."""
@@ -106,8 +121,10 @@ class Settings(Frozen):
 
 SECRET_FIELDS = frozenset(
     name for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation)
-) | {"telegram_chat"}
+) | {"telegram_chat", "command_ids"}
 """The fields whose values are shown nowhere; a chat's id is no password, but it is nobody else's business."""
+RUN_FIELDS = frozenset({"run_id", "actor", "code_sha"})
+"""What names one run and changes nothing in it: not on its tape, which another run may repeat."""
 
 
 def _host_problems(settings: Settings) -> list[str]:

@@ -11,6 +11,7 @@ from runtime.backup import Archive, File, back_up
 from runtime.books import opened_state
 from runtime.desk import Desk
 from runtime.domain.archive import Section, tallied
+from runtime.domain.audit import NOBODY, EventKind, event
 from runtime.domain.ledger import Balances, Book
 from runtime.domain.money import plain
 from runtime.domain.slots import slot_at
@@ -90,7 +91,8 @@ def migrate(store: Archive, file: File, account: str, to: int = SCHEMA_VERSION) 
     if loaded.state is None:
         raise StoreError("state document: gone since it was backed up")
     held = store.take_lease(loaded, token_hex(16), slot_at(loaded.read_ms), LEASE_S)
-    store.commit(held, Changes(loaded.state, release=True))
+    done = event(NOBODY, EventKind.MIGRATED, loaded.read_ms, {"from": str(version), "to": str(to)})
+    store.commit(held, Changes(loaded.state, release=True, events=(done,)))
     return {"migrated": True, "schema_version": to, "from": version, "sha256": copied.digest}
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import SecretStr
 
@@ -24,6 +24,7 @@ from runtime.adapters.console import ConsoleAlerter
 from runtime.adapters.dry_run import ProbedStore, ReadOnlyExchange, ReadOnlyStore, SilentAlerter
 from runtime.adapters.files import TAPE_SUFFIX, FilePoolSource, FolderReportSink, read_tape
 from runtime.adapters.witness import Teller, Witness
+from runtime.auditing import run_of
 from runtime.backup import Archive
 from runtime.domain.api_key import digest
 from runtime.domain.market import DailySeries, Facts, Snapshot
@@ -35,9 +36,11 @@ from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import MINUTE_MS, parse_slot, slot_date, slot_start_ms
 from runtime.domain.texts import Language
 from runtime.errors import BadInput, SettingsError, Unavailable
+from runtime.mailbox import Mailbox
 from runtime.ports import Clock, Identity, MarketData, PoolSource, World
 from runtime.run_settings import RunMode, Settings
 from runtime.wiring_channels import channels
+from runtime.wiring_inbox import mailbox
 from runtime.wiring_stores import firestore_store, live_home, market_label, paper_home, sqlite_store
 from strategies import REGISTRY, Strategy
 from strategies.indicators import ahr999, facts_of
@@ -64,6 +67,7 @@ class Wired:
     settings: Settings
     strategy: Strategy
     world: World
+    mailbox: Mailbox | None = None
 
 
 @contextmanager
@@ -80,12 +84,15 @@ def wired(
         real = settings.mode is not RunMode.PAPER
         world = _real(settings, clock or SystemClock(stop=stop), opened) if real else _paper(settings, write)
         world = replace(world, stop=stop, key_digest=partial(digest, key=_revealed(settings.binance_key)))
+        world = replace(world, run=run_of(settings, world.owner))
+        post = mailbox(settings, cast("Archive", world.store), world.clock, world.run)
+        world = replace(world, obey_commands=post.obey) if post is not None else world
         if settings.validate_only:
             world = _read_only(world, ProbedStore)
         elif settings.mode is RunMode.DRY_RUN:
             world = _read_only(world, ReadOnlyStore)
         opened.callback(world.store.close)
-        yield Wired(settings, REGISTRY[settings.profile], Witness(world).world)
+        yield Wired(settings, REGISTRY[settings.profile], Witness(world).world, post)
 
 
 def _revealed(secret: SecretStr | None) -> str:

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from runtime.domain.alerts import Alert
 from runtime.domain.api_key import KeyRights
+from runtime.domain.audit import Event
 from runtime.domain.control import Control
 from runtime.domain.evidence import Flow
 from runtime.domain.ledger import Entry
@@ -120,8 +121,8 @@ class ReadOnlyStore:
     def control(self) -> Control:
         return self._real.control()
 
-    def set_control(self, control: Control) -> None:
-        del control
+    def set_control(self, control: Control, events: Sequence[Event] = ()) -> None:
+        del control, events
         self._counts["store control"] += 1
 
     def cache(self) -> DailyCache:

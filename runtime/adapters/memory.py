@@ -15,14 +15,16 @@ from typing import TypeVar
 
 from runtime.domain import leases
 from runtime.domain.archive import Section, Stored
+from runtime.domain.audit import Event
 from runtime.domain.control import Control
 from runtime.domain.documents import decode, encode, from_json, parse, state_text, to_json
+from runtime.domain.inbox import Inbox
 from runtime.domain.ledger import Entry
 from runtime.domain.orders import Intent
 from runtime.domain.slots import slot_at
 from runtime.domain.state import State, decode_state, encode_state
 from runtime.errors import LeaseLost
-from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded
+from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded, Mail
 
 T = TypeVar("T")
 _NOTHING: Mapping[str, Entry] = MappingProxyType({})
@@ -47,6 +49,8 @@ class MemoryStore:
         self._cycles: dict[str, CycleRecord] = {}
         self._control = Control()
         self._cache = DailyCache()
+        self._events: dict[str, Event] = {}
+        self._inbox, self._mailed = Inbox(), 0
 
     def put_back(self, state: State | None, cache: DailyCache) -> None:
         """Hold what another store held: a run that was left goes on from there."""
@@ -91,8 +95,36 @@ class MemoryStore:
     def control(self) -> Control:
         return self._control
 
-    def set_control(self, control: Control) -> None:
-        self._control = self._copied(control)
+    def set_control(self, control: Control, events: Sequence[Event] = ()) -> None:
+        with self._lock:
+            self._control, self._mailed = self._copied(control), self._mailed + 1
+            self._add(events)
+
+    def audit(self, limit: int, before: str = "") -> Sequence[Event]:
+        with self._lock:
+            names = [name for name in self._events if name < before] if before else self._events
+            return [self._events[name] for name in nlargest(limit, names)]
+
+    def record(self, events: Sequence[Event]) -> None:
+        with self._lock:
+            self._add(events)
+
+    def mail(self) -> Mail:
+        with self._lock:
+            return Mail(self._inbox, self._control, self._mailed, self._clock.now_ms())
+
+    def obey(self, mail: Mail, inbox: Inbox, control: Control | None, events: Sequence[Event]) -> Mail:
+        with self._lock:
+            if mail.inbox != self._inbox or (control is not None and mail.token != self._mailed):
+                raise LeaseLost("inbox: changed by another run since it was read; nothing was written")
+            self._inbox, self._control = self._copied(inbox), self._copied(control or self._control)
+            self._mailed += control is not None
+            self._add(events)
+            return Mail(self._inbox, self._control, self._mailed, mail.read_ms)
+
+    def _add(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._events.setdefault(event.id, self._copied(event))
 
     def cache(self) -> DailyCache:
         return self._copied(self._cache)
@@ -175,6 +207,7 @@ class MemoryStore:
                 self._forget(self._records_max)
         if changes.cache is not None:
             self._cache = changes.cache
+        self._add(changes.events)
 
     def _put(self, document: Stored) -> None:
         where = f"{document.section} {document.id}"
@@ -203,6 +236,7 @@ class MemoryStore:
             entries=tuple(map(self._copied, changes.entries)),
             cycle=self._copied(changes.cycle) if changes.cycle else None,
             cache=self._copied(changes.cache) if changes.cache else None,
+            events=changes.events,
         )
 
     def _copied(self, value: T) -> T:

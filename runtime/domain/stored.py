@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from runtime.domain.audit import Event
+from runtime.domain.control import Control
+from runtime.domain.inbox import Inbox
 from runtime.domain.instruments import Instrument
 from runtime.domain.ledger import Entry
 from runtime.domain.market import DailySeries
@@ -81,3 +84,14 @@ class Changes(metaclass=Value):
     cycle: CycleRecord | None = None
     cache: DailyCache | None = None
     release: bool = False
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Inbox and control as read at one moment; `token` is what the next write of them must match."""
+
+    inbox: Inbox
+    control: Control
+    token: object
+    read_ms: int

@@ -16,10 +16,11 @@ from types import MappingProxyType
 from runtime.domain.wording.alerts import ALERTS
 from runtime.domain.wording.changes import CHANGES
 from runtime.domain.wording.gates import GATES
+from runtime.domain.wording.inbox import INBOX
 from runtime.domain.wording.labels import LABELS
 
 MISSING = "–"
-CATALOGUE: Mapping[str, tuple[str, str]] = MappingProxyType({**ALERTS, **CHANGES, **GATES, **LABELS})
+CATALOGUE: Mapping[str, tuple[str, str]] = MappingProxyType({**ALERTS, **CHANGES, **GATES, **INBOX, **LABELS})
 
 
 class Language(StrEnum):

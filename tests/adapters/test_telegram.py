@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from runtime.adapters.clock import SimulatedClock, SystemClock
-from runtime.adapters.telegram import BETWEEN_MESSAGES_S, RETRY_AFTER_MAX_S, Bot, TelegramAlerter
+from runtime.adapters.telegram import Bot, TelegramAlerter
+from runtime.adapters.telegram.alerter import BETWEEN_MESSAGES_S, RETRY_AFTER_MAX_S
 from runtime.domain.alerts import Alert, AlertKind, Severity, new_alert
 from runtime.domain.drawing import Canvas
 from runtime.domain.paging import parsed

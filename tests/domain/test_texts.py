@@ -18,6 +18,7 @@ from runtime.domain.texts import CATALOGUE, MISSING, Language, known, label, pla
 from runtime.domain.wording.alerts import ALERTS
 from runtime.domain.wording.changes import CHANGES
 from runtime.domain.wording.gates import GATES
+from runtime.domain.wording.inbox import INBOX
 from runtime.domain.wording.labels import LABELS
 from tests.support.sources import dotted, load
 
@@ -71,7 +72,7 @@ WORDLESS = {"line.dca_size", "alert.settings.body", "alert.misconfigured.advice"
 
 
 def test_no_key_is_in_two_catalogues() -> None:
-    assert len(CATALOGUE) == len(ALERTS) + len(CHANGES) + len(GATES) + len(LABELS)
+    assert len(CATALOGUE) == len(ALERTS) + len(CHANGES) + len(GATES) + len(INBOX) + len(LABELS)
 
 
 @pytest.mark.parametrize("key", CATALOGUE)

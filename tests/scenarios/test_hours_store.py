@@ -12,6 +12,7 @@ import pytest
 
 from runtime.adapters.dry_run import ReadOnlyExchange, ReadOnlyStore, SilentAlerter
 from runtime.adapters.sqlite import SqliteStore
+from runtime.domain.audit import Event
 from runtime.domain.control import Control
 from runtime.domain.documents import canonical
 from runtime.domain.ledger import Entry
@@ -53,8 +54,8 @@ class Brittle:
     def control(self) -> Control:
         return self.real.control()
 
-    def set_control(self, control: Control) -> None:
-        self.real.set_control(control)
+    def set_control(self, control: Control, events: Sequence[Event] = ()) -> None:
+        self.real.set_control(control, events)
 
     def cache(self) -> DailyCache:
         return self.real.cache()

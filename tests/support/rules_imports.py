@@ -21,6 +21,7 @@ WIRINGS = (
     "runtime/wiring_stores.py",
     "runtime/wiring_desk.py",
     "runtime/wiring_sweep.py",
+    "runtime/wiring_inbox.py",
 )
 
 # What of this project a module may import; the first place that holds the module decides.

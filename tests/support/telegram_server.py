@@ -84,6 +84,7 @@ class TelegramServer:
     moved: dict[str, int] = field(default_factory=dict)
     refuse_markup: bool = False
     refuse_all: bool = False
+    conflict: bool = False
     refuse_photos: bool = False
     faults: list[Fault | None] = field(default_factory=list)
     now_s: Callable[[], float] = lambda: 0.0
@@ -172,6 +173,8 @@ class TelegramServer:
         return ok({"message_id": len(self.photos), "date": int(self.now_s()), "photo": []})
 
     def _get_updates(self, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if self.conflict:
+            return error(409, "Conflict: terminated by other getUpdates request")
         offset, limit = int(given.get("offset", 0)), int(given.get("limit", 100))
         fresh = [update for update in self.updates if self.now_s() - update[1] < UPDATES_KEPT_S]
         self.updates = fresh[offset:] if offset < 0 else [update for update in fresh if update[0] >= offset]

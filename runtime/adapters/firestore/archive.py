@@ -17,7 +17,8 @@ from google.cloud.firestore_v1.document import DocumentReference
 
 from runtime.adapters.firestore import documents
 from runtime.adapters.firestore.connection import PAGE
-from runtime.adapters.firestore.store import OURS, FirestoreStore, expected, lease_in, token_of
+from runtime.adapters.firestore.records import FirestoreRecords
+from runtime.adapters.firestore.store import OURS, expected, lease_in, token_of
 from runtime.domain import leases
 from runtime.domain.archive import Section, Stored
 from runtime.domain.documents import decode, encode
@@ -28,7 +29,7 @@ from runtime.ports import DailyCache, Held, Lease
 _EMPTIED = ("journal", "ledger", "cycles", "cache")
 
 
-class FirestoreArchive(FirestoreStore):
+class FirestoreArchive(FirestoreRecords):
     """The same store, which can also be copied whole."""
 
     def dump(self) -> Iterator[Stored]:

@@ -26,6 +26,7 @@ from runtime.adapters.firestore import documents
 from runtime.adapters.firestore.connection import Connection, Found, Reading
 from runtime.adapters.firestore.errors import PRECONDITION, TRANSIENT, in_words, translated
 from runtime.domain import leases
+from runtime.domain.audit import Event
 from runtime.domain.control import Control, Mode
 from runtime.domain.documents import check_state_size, decode, encode
 from runtime.domain.ledger import Entry
@@ -110,8 +111,8 @@ class FirestoreStore:
     def control(self) -> Control:
         return self._control_in(self._connection.read([self._at("control/control")]))
 
-    def set_control(self, control: Control) -> None:
-        self._put("control/control", encode(control))
+    def set_control(self, control: Control, events: Sequence[Event] = ()) -> None:
+        self._put("control/control", encode(control), events)
 
     def cache(self) -> DailyCache:
         path = self._at("cache/daily")
@@ -157,10 +158,11 @@ class FirestoreStore:
     def _at(self, path: str) -> str:
         return f"{self._state}/{path}"
 
-    def _put(self, path: str, document: dict[str, Any]) -> None:
+    def _put(self, path: str, document: dict[str, Any], events: Sequence[Event] = ()) -> None:
         """Replace a document that nobody else's write depends on: doing it twice does no harm."""
         batch = self._connection.client.batch()
         batch.set(self._connection.client.document(self._at(path)), document)
+        self._add_events(batch, events)
         with translated(f"write {path}"):
             self._connection.send(batch)
 
@@ -189,9 +191,15 @@ class FirestoreStore:
             batch.set(
                 document(self._at(f"cycles/{changes.cycle.slot}")), documents.cycle_document(encode(changes.cycle))
             )
+        self._add_events(batch, changes.events)
         packed = documents.pack(changes.cache) if changes.cache is not None else None
         if packed is not None:
             batch.set(document(self._at("cache/daily")), {"packed": packed})
+
+    def _add_events(self, batch: WriteBatch, events: Sequence[Event]) -> None:
+        """Add events of the audit log; an event's content follows from its id, so that twice is once."""
+        for event in events:
+            batch.set(self._connection.client.document(self._at(f"audit/{event.id}")), encode(event))
 
     def _write_entries(self, batch: WriteBatch, token: Token, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
         """Add ledger entries, given as day, id and body, each with its rank."""

@@ -19,14 +19,16 @@ from typing import Any
 from runtime.adapters.sqlite.database import opened, translated
 from runtime.domain import leases
 from runtime.domain.archive import Section, Stored
+from runtime.domain.audit import Event
 from runtime.domain.control import Control, Mode
 from runtime.domain.documents import canonical, from_json, parse, state_text, to_json
+from runtime.domain.inbox import Inbox
 from runtime.domain.ledger import Entry
 from runtime.domain.orders import Intent
 from runtime.domain.slots import slot_at
 from runtime.domain.state import State, decode_state
 from runtime.errors import LeaseLost, StateUnreadable, StoreUnavailable
-from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded
+from runtime.ports import Changes, Clock, CycleRecord, DailyCache, Held, Lease, Loaded, Mail
 
 # `part` groups documents for reading: the slot of an intent, the day of a ledger entry. Order of booking is the rowid:
 # REPLACE gives a row that is written again a new one.
@@ -81,6 +83,7 @@ class SqliteStore:
             statement = "UPDATE account SET version = version + 1, state = ?, lease = ? WHERE name = ? AND version = ?"
             done = _changed(open_file.execute(statement, values), lease, held.token)
             open_file.executemany(_UPSERT, rows)
+            self._add(open_file, changes.events)
         return done
 
     def check(self, held: Held) -> Control:
@@ -90,14 +93,12 @@ class SqliteStore:
         return self.control()
 
     def control(self) -> Control:
-        bodies = self._bodies("control")
-        try:
-            return from_json(Control, bodies[0], "control", required=("mode",)) if bodies else Control()
-        except StateUnreadable as error:
-            return Control(Mode.HALT, why=str(error), unreadable=True)
+        return _control_in(next(iter(self._bodies("control")), None))
 
-    def set_control(self, control: Control) -> None:
-        self._put(("control", "", "control", to_json(control)))
+    def set_control(self, control: Control, events: Sequence[Event] = ()) -> None:
+        with self._transaction() as open_file:
+            open_file.execute(_UPSERT, (self._account, "control", "", "control", to_json(control)))
+            self._add(open_file, events)
 
     def cache(self) -> DailyCache:
         bodies = self._bodies("cache")
@@ -149,7 +150,8 @@ class SqliteStore:
                 "INSERT OR REPLACE INTO account (name, version, state, lease) VALUES (?, ?, ?, ?)", values
             )
             open_file.execute(
-                "DELETE FROM document WHERE account = ? AND kind NOT IN ('control', 'probe')", (self._account,)
+                "DELETE FROM document WHERE account = ? AND kind NOT IN ('control', 'probe', 'audit', 'inbox')",
+                (self._account,),
             )
         return Held(lease, version + 1)
 
@@ -161,6 +163,37 @@ class SqliteStore:
             done = _changed(open_file.execute(statement, (self._account, held.token)), held.lease, held.token)
             open_file.executemany(_UPSERT, rows)
         return done
+
+    def audit(self, limit: int, before: str = "") -> Sequence[Event]:
+        statement = "SELECT body FROM document WHERE account = ? AND kind = 'audit' AND part = '' AND id < ? "
+        rows = self._read(statement + "ORDER BY id DESC LIMIT ?", self._account, before or _LAST, limit)
+        return [from_json(Event, body, "audit") for (body,) in rows]
+
+    def record(self, events: Sequence[Event]) -> None:
+        with self._transaction() as open_file:
+            self._add(open_file, events)
+
+    def mail(self) -> Mail:
+        statement = "SELECT kind, body FROM document WHERE account = ? AND kind IN ('inbox', 'control')"
+        bodies = dict(self._read(statement, self._account))
+        return Mail(_inbox_in(bodies.get("inbox")), _control_in(bodies.get("control")), bodies, self._clock.now_ms())
+
+    def obey(self, mail: Mail, inbox: Inbox, control: Control | None, events: Sequence[Event]) -> Mail:
+        new = {"inbox": to_json(inbox)} | ({"control": to_json(control)} if control is not None else {})
+        with self._transaction() as open_file:
+            for kind, body in new.items():
+                rows = open_file.execute(
+                    "SELECT body FROM document WHERE account = ? AND kind = ?", (self._account, kind)
+                )
+                if next(rows, (None,))[0] != expected_mail(mail).get(kind):
+                    raise LeaseLost(f"{kind}: changed by another run since it was read; nothing was written")
+                open_file.execute(_UPSERT, (self._account, kind, "", kind, body))
+            self._add(open_file, events)
+        return Mail(inbox, control or mail.control, {**expected_mail(mail), **new}, mail.read_ms)
+
+    def _add(self, open_file: sqlite3.Connection, events: Sequence[Event]) -> None:
+        rows = [(self._account, "audit", "", event.id, to_json(event)) for event in events]
+        open_file.executemany(_UPSERT.replace("REPLACE", "IGNORE"), rows)
 
     def probe(self) -> None:
         mark = str(self._clock.now_ms())
@@ -205,6 +238,27 @@ class SqliteStore:
         if self._opened is None:
             self._opened = opened(self._path)
         return self._opened
+
+
+def expected_mail(mail: Mail) -> dict[str, str]:
+    """The texts as they were read, where the token is one of this store's."""
+    if not isinstance(mail.token, dict):
+        raise TypeError(f"not a token of this store: {mail.token!r}")
+    return mail.token
+
+
+def _control_in(body: str | None) -> Control:
+    try:
+        return from_json(Control, body, "control", required=("mode",)) if body is not None else Control()
+    except StateUnreadable as error:
+        return Control(Mode.HALT, why=str(error), unreadable=True)
+
+
+def _inbox_in(body: str | None) -> Inbox:
+    try:
+        return from_json(Inbox, body, "inbox") if body is not None else Inbox()
+    except StateUnreadable:
+        return Inbox()
 
 
 def _rows(changes: Changes) -> Iterable[_Row]:

@@ -3,6 +3,7 @@
     alerts.py   what each alert says: title, body, advice
     gates.py    why something was not traded, why something was sold, and where the pool came from
     changes.py  what would have to change, so that it would have been traded
+    inbox.py    what the bot answers
     labels.py   headings and columns of the report, states, exit codes
 
 A key is `group.name` (`alert.breaker.title`); a text names its values in braces (`{loss}`). `runtime.domain.texts`

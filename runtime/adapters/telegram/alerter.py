@@ -68,16 +68,18 @@ class Bot:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
     """An answer of the Bot API; `code` 0 = none came, `why` then says what happened. `description` holds no secret."""
 
     code: int
     why: str = ""
     description: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    result: object = None
 
     @property
     def ok(self) -> bool:
+        """Whether the call did what it was asked."""
         return self.code == HTTPStatus.OK
 
     def whole(self, name: str) -> int | None:
@@ -96,8 +98,7 @@ class TelegramAlerter:
         self._language = language
         self._clock = clock
         self._http = requests.Session()  # whose adapters do not retry by themselves
-        for name in _LOGGERS:
-            logging.getLogger(name).addFilter(_Redaction((bot.token, bot.chat_id)))
+        silence(bot)
 
     def __repr__(self) -> str:
         return f"TelegramAlerter({self._bot!r})"
@@ -105,7 +106,7 @@ class TelegramAlerter:
     def deliver(self, alerts: Sequence[Alert]) -> Sequence[Receipt]:
         if not alerts:
             return []
-        delivery = _Delivery(self._bot, self._clock, self._http)
+        delivery = Delivery(self._bot, self._clock, self._http)
         pictured, png = self._pictured(alerts)
         outcome = self._in_words(delivery, [alert for alert in alerts if alert is not pictured])
         if pictured is not None:
@@ -120,9 +121,9 @@ class TelegramAlerter:
                 return alert, png
         return None, b""
 
-    def _in_words(self, delivery: _Delivery, alerts: Sequence[Alert]) -> dict[str, _Answer]:
+    def _in_words(self, delivery: Delivery, alerts: Sequence[Alert]) -> dict[str, Answer]:
         """The answer that each alert's pages had, by id; the first that is not well stands."""
-        outcome: dict[str, _Answer] = {}
+        outcome: dict[str, Answer] = {}
         for page in pages(alerts, self._language, self._bot.runbook_url):
             answer = delivery.send(page)
             for name in (alerts[at].id for at in page.alerts):
@@ -131,39 +132,40 @@ class TelegramAlerter:
         return outcome
 
     def probe(self) -> Mapping[str, str]:
-        delivery = _Delivery(self._bot, self._clock, self._http)
+        delivery = Delivery(self._bot, self._clock, self._http)
         token = delivery.call("getMe", {})
         chat = delivery.call("getChat", {"chat_id": self._bot.chat_id})
-        return {"telegram token": _verdict(token), "telegram chat": _verdict(chat)}
+        return {"telegram token": verdict(token), "telegram chat": verdict(chat)}
 
     @staticmethod
-    def _receipt(alert: Alert, answer: _Answer, moved_to: str) -> Receipt:
+    def _receipt(alert: Alert, answer: Answer, moved_to: str) -> Receipt:
         moved = f"the chat moved to {moved_to}: set TG_CHAT_ID" if moved_to else ""
         if answer.ok:
             return Receipt(alert.id, delivered=True, why=moved, channel=NAME)
         return Receipt(
-            alert.id, delivered=False, permanent=answer.code in _PERMANENT, why=_verdict(answer), channel=NAME
+            alert.id, delivered=False, permanent=answer.code in _PERMANENT, why=verdict(answer), channel=NAME
         )
 
 
-def _verdict(answer: _Answer) -> str:
+def verdict(answer: Answer) -> str:
+    """What an answer means, in words without a secret; `ok` for a good one."""
     if answer.ok:
         return "ok"
     said = f" ({answer.description})" if answer.description else ""
     return f"Telegram: {answer.code or 'no answer'}: {_PERMANENT.get(answer.code, answer.why or 'try later')}{said}"
 
 
-class _Delivery:
+class Delivery:
     """The calls of one delivery: they share a deadline, one wait, and where the chat moved to."""
 
     def __init__(self, bot: Bot, clock: Clock, http: requests.Session) -> None:
         self._bot, self._clock, self._http = bot, clock, http
         self._deadline = clock.monotonic() + bot.total_s
         self._waited = self._sent = False
-        self._over: _Answer | None = None
+        self._over: Answer | None = None
         self.moved_to = ""
 
-    def send(self, page: Page) -> _Answer:
+    def send(self, page: Page) -> Answer:
         """Send one page; after a failure that concerns every page nothing more is sent, and its answer stands."""
         if self._over:
             return self._over
@@ -184,19 +186,19 @@ class _Delivery:
         self._sent = True
         return answer
 
-    def show(self, html: str, png: bytes) -> _Answer:
+    def show(self, html: str, png: bytes) -> Answer:
         """Send a picture with its words, silently; not at all where they are longer than a caption may be."""
         if self._over:
             return self._over
         if units(parsed(html)) > CAPTION_UNITS_MAX:
-            return _Answer(0, "too long for a caption")
+            return Answer(0, "too long for a caption")
         if self._sent:
             self._clock.sleep(max(0.0, min(BETWEEN_MESSAGES_S, self._left())))
         self._sent = True
         words = {"caption": html, "parse_mode": "HTML", "disable_notification": "true"}
         return self._post(words, png)
 
-    def _post(self, message: Mapping[str, Any], png: bytes = b"") -> _Answer:
+    def _post(self, message: Mapping[str, Any], png: bytes = b"") -> Answer:
         answer = self._call_patiently(message, png)
         moved = answer.whole("migrate_to_chat_id")
         if moved is None or self.moved_to:
@@ -204,7 +206,7 @@ class _Delivery:
         self.moved_to = str(moved)
         return self._call_patiently(message, png)
 
-    def _call_patiently(self, message: Mapping[str, Any], png: bytes) -> _Answer:
+    def _call_patiently(self, message: Mapping[str, Any], png: bytes) -> Answer:
         payload = {"chat_id": self.moved_to or self._bot.chat_id, **message}
         method = "sendPhoto" if png else "sendMessage"
         answer = self.call(method, payload, png)
@@ -220,18 +222,18 @@ class _Delivery:
     def _left(self) -> float:
         return self._deadline - self._clock.monotonic()
 
-    def call(self, method: str, payload: Mapping[str, Any], png: bytes = b"") -> _Answer:
+    def call(self, method: str, payload: Mapping[str, Any], png: bytes = b"") -> Answer:
         """One call, bounded by what is left of the total time; never raises."""
         left = self._left()
         if left <= 0:
-            return _Answer(0, f"no time left of {self._bot.total_s:g} s")
-        answers: list[_Answer] = []
+            return Answer(0, f"no time left of {self._bot.total_s:g} s")
+        answers: list[Answer] = []
         caller = threading.Thread(target=lambda: answers.append(self._request(method, payload, png)), daemon=True)
         caller.start()
         caller.join(left)
-        return answers[0] if answers else _Answer(0, f"no answer within {self._bot.total_s:g} s")
+        return answers[0] if answers else Answer(0, f"no answer within {self._bot.total_s:g} s")
 
-    def _request(self, method: str, payload: Mapping[str, Any], png: bytes) -> _Answer:
+    def _request(self, method: str, payload: Mapping[str, Any], png: bytes) -> Answer:
         url = f"{self._bot.base_url.rstrip('/')}/bot{self._bot.token}/{method}"
         body: dict[str, Any] = {"json": payload}
         if png:
@@ -243,23 +245,29 @@ class _Delivery:
                 answer = response.raw.read(ANSWER_BYTES_MAX, decode_content=True)
                 return self._read(response.status_code, answer)
         except requests.Timeout:
-            return _Answer(0, "timed out")
+            return Answer(0, "timed out")
         # Whatever these say holds the URL and so the token: only the name of the type leaves.
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return _Answer(0, type(error).__name__)
+            return Answer(0, type(error).__name__)
 
-    def _read(self, status: int, body: bytes) -> _Answer:
+    def _read(self, status: int, body: bytes) -> Answer:
         """The documented shape, or an answer without a code that says what came instead."""
         try:
             answer = json.loads(body)
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict) or (status == HTTPStatus.OK) != (answer.get("ok") is True):
-            return _Answer(0, f"HTTP {status} without a Bot API answer")
+            return Answer(0, f"HTTP {status} without a Bot API answer")
         parameters = answer.get("parameters")
         # Redacted before it is cut: half a token is not found any more.
         described = redact(clean(str(answer.get("description", ""))), (self._bot.token, self._bot.chat_id))[:200]
-        return _Answer(status, "", described, parameters if isinstance(parameters, dict) else {})
+        return Answer(status, "", described, parameters if isinstance(parameters, dict) else {}, answer.get("result"))
+
+
+def silence(bot: Bot) -> None:
+    """Keep token and chat out of what the HTTP library logs."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_Redaction((bot.token, bot.chat_id)))
 
 
 @dataclass(frozen=True)
