@@ -38,7 +38,7 @@ from runtime.domain.state import State, encode_state, refuse_unusable
 from runtime.domain.tape import Silence, Tape
 from runtime.errors import EngineError, LeaseLost, LostState, RateLimited, SettingsError
 from runtime.execution import carry_out
-from runtime.first_reads import account_calls, clock_call, first_clock, needed, read_account
+from runtime.first_reads import account_calls, clock_call, control_call, first_clock, needed, read_account
 from runtime.hour import CYCLE_BUDGET_MS, LEASE_S, SKEW_MAX_MS, Hour, heed
 from runtime.key_check import heed_key, key_call
 from runtime.ports import DailyCache, Held, Loaded, World
@@ -148,17 +148,11 @@ def _first_calls(
     upstream = next((source for source in world.pools if source.rung is Rung.FRESH_UPSTREAM), None)
     return {
         "lease": lambda: world.store.take_lease(loaded, world.owner, slot, LEASE_S),
-        "control": lambda: _heeded_control(world),
+        "control": control_call(world),
         "clock": clock_call(world, cache),
         **({} if state.open_intents else account_calls(world)),
         **({"upstream": upstream.read} if upstream is not None else {}),
     }
-
-
-def _heeded_control(world: World) -> Control:
-    """The control as it is once what the operator wrote was heeded."""
-    world.obey_commands()
-    return world.store.control()
 
 
 def _refused_entry(loaded: Loaded, world: World) -> EngineError | None:

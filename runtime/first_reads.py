@@ -34,6 +34,16 @@ def pairs_due(world: World, cache: DailyCache) -> bool:
     return bool(cache.instruments) and world.clock.now_ms() - cache.instruments_ms >= INSTRUMENTS_MAX_AGE_MS
 
 
+def control_call(world: World) -> Callable[[], object]:
+    """The control, once what the operator wrote was heeded."""
+
+    def heeded() -> object:
+        world.obey_commands()
+        return world.store.control()
+
+    return heeded
+
+
 def account_calls(world: World) -> dict[str, Callable[[], object]]:
     """What tells the account, to be gathered with whatever else the hour asks for at that moment."""
     return {"prices": world.market.prices, "account": world.exchange.account, "earn": world.exchange.earn_positions}

@@ -58,9 +58,9 @@ class Settings(Frozen):
     telegram_token: SecretStr | None = None
     telegram_chat: Annotated[str | None, Field(repr=False)] = None
     command_ids: Annotated[str | None, Field(pattern=r"^[1-9][0-9]{0,15}( *, *[1-9][0-9]{0,15})*$", repr=False)] = None
-    run_id: str = ""
-    actor: str = ""
-    code_sha: str = ""
+    run_id: str | None = None
+    actor: str | None = None
+    code_sha: str | None = None
     telegram_api: str = "https://api.telegram.org"
     channel_url: SecretStr | None = None
     metrics_file: Annotated[str | None, Field(pattern=r"\.prom$")] = None

@@ -150,6 +150,7 @@ class MemoryStore:
         """Every document, section by section, in its stored form."""
         with self._lock:
             journal, cycles = dict(sorted(self._journal.items())), dict(sorted(self._cycles.items()))
+            events = dict(sorted(self._events.items()))
             ledger, state = {day: list(entries.values()) for day, entries in self._ledger.items()}, self._state
         if self._control != Control():
             yield Stored(Section.CONTROL, "control", encode(self._control))
@@ -157,6 +158,7 @@ class MemoryStore:
         yield from (Stored(Section.JOURNAL, name, encode(intent), intent.slot) for name, intent in journal.items())
         for day in sorted(ledger):
             yield from (Stored(Section.LEDGER, entry.id, encode(entry), day) for entry in ledger[day])
+        yield from (Stored(Section.AUDIT, name, encode(event)) for name, event in events.items())
         if self._cache != DailyCache():
             yield Stored(Section.CACHE, "cache", encode(self._cache))
         if state is not None:
@@ -218,6 +220,8 @@ class MemoryStore:
                 self._cache = decode(DailyCache, document.body, where)
             case Section.CYCLES:
                 self._cycles[document.id] = decode(CycleRecord, document.body, where)
+            case Section.AUDIT:
+                self._add([decode(Event, document.body, where)])
             case Section.JOURNAL:
                 self._journal[document.id] = decode(Intent, document.body, where)
             case _:

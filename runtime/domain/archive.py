@@ -25,7 +25,8 @@ from runtime.domain.tape import VERSION
 from runtime.errors import BadPayload, StateUnreadable
 
 FORMAT = "binance-platform archive"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: with the audit log. 1: without; it is read all the same."""
 ARCHIVE = "archive"
 _CHECK_CHARACTERS = 16
 
@@ -37,8 +38,15 @@ class Section(StrEnum):
     CYCLES = "cycles"
     JOURNAL = "journal"
     LEDGER = "ledger"
+    AUDIT = "audit"
     CACHE = "cache"
     STATE = "state"
+
+
+_SECTIONS: Mapping[int, tuple[Section, ...]] = {
+    1: tuple(section for section in Section if section is not Section.AUDIT),
+    2: tuple(Section),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,7 @@ class Reader:
             if record.get("format") != FORMAT:
                 raise self._wrong("header", record.get("format"), f"must be an archive of the engine ({FORMAT})")
             version = record.get("version")
-            if version != FORMAT_VERSION:
+            if type(version) is not int or version not in _SECTIONS:
                 raise self._wrong("header", version, f"must be version {FORMAT_VERSION}: update the code")
             try:
                 self._header = decode(Header, record, "header", required=("documents", "account", "slot_done"))
@@ -159,7 +167,7 @@ class Reader:
     def documents(self) -> Iterator[Stored]:
         """Every document in order; to be read to the end, because the last line is the proof of the whole."""
         header = self.header()
-        for section in Section:
+        for section in _SECTIONS[header.version]:
             yield from self._section(section, header.documents.get(section.value, 0))
         expected = (self._number, self._running.hexdigest())
         record = self._next(ARCHIVE)

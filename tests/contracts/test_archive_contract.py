@@ -99,9 +99,9 @@ class TestDump:
     def test_every_kind_of_document_that_an_hour_writes_is_known_here(self) -> None:
         """A new one must come into the archive: then this list and the sections grow together."""
         assert {field.name for field in fields(Changes)} == {
-            "state", "intents", "entries", "cycle", "cache", "release"
+            "state", "intents", "entries", "cycle", "cache", "release", "events"
         }  # fmt: skip
-        assert len(Section) == len(("control", *("state", "intents", "entries", "cycle", "cache")))
+        assert len(Section) == len(("control", *("state", "intents", "entries", "cycle", "cache", "events")))
 
     def test_more_documents_than_are_read_at_a_time_come_all_and_in_order(self, account: Account) -> None:
         store = account.open()

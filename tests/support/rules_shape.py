@@ -102,7 +102,11 @@ def _explained_elsewhere(source: Source, method: Function) -> bool:
 @functools.cache
 def _port_methods() -> frozenset[str]:
     """The methods that the ports declare, and explain."""
-    return frozenset(function.name for source in load("runtime/ports.py") for function, _ in functions(source.tree))
+    return frozenset(
+        function.name
+        for source in load("runtime/ports.py", "runtime/records.py")
+        for function, _ in functions(source.tree)
+    )
 
 
 def non_goals_are_absent(source: Source) -> Iterator[Finding]:

@@ -45,6 +45,8 @@ class FirestoreArchive(FirestoreRecords):
         for day, fields in self._connection.pages(self._at("ledger")):
             for name, entry in documents.ranked(fields):
                 yield Stored(Section.LEDGER, name, _plain(entry), day)
+        for name, fields in self._connection.pages(self._at("audit")):
+            yield Stored(Section.AUDIT, name, _plain(fields))
         if paths[2] in found:
             yield Stored(Section.CACHE, "cache", encode(documents.unpack(found[paths[2]].document.get("packed"))))
         if paths[0] in found:
@@ -115,6 +117,8 @@ class FirestoreArchive(FirestoreRecords):
                 packed = documents.pack(decode(DailyCache, document.body, "cache"))
                 if packed is not None:
                     batch.set(self._reference("cache/daily"), {"packed": packed})
+            case Section.AUDIT:
+                batch.set(self._reference(f"audit/{document.id}"), dict(document.body))
             case Section.CYCLES:
                 batch.set(self._reference(f"cycles/{document.id}"), documents.cycle_document(document.body))
             case Section.JOURNAL:

@@ -4,7 +4,8 @@
         journal/<intent id>                       an intent; `expires_at` for a TTL policy
         ledger/<day>                              `entries`: entry id -> entry, each with its rank of booking
         cycles/<slot>                             the slot's record; `expires_at` for a TTL policy
-        control/control, cache/daily, probe/probe
+        audit/<event id>                          an event of the audit log; never changed, never removed
+        control/control, inbox/inbox, cache/daily, probe/probe
 
 A ledger day is appended to without reading it: a merge names the fields `entries.<id>`, so booking an entry again
 replaces it. Maps have no order in Firestore, hence the rank: the state document's last update before the commit, which

@@ -40,6 +40,7 @@ _KINDS = {
     Section.CYCLES: "cycle",
     Section.JOURNAL: "intent",
     Section.LEDGER: "entry",
+    Section.AUDIT: "audit",
     Section.CACHE: "cache",
 }
 _Row = tuple[str, str, str, str]
