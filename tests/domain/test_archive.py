@@ -53,11 +53,20 @@ def read(lines: Iterable[str]) -> list[Stored]:
     return list(Reader(iter(lines)).documents())
 
 
+def test_an_archive_of_the_first_version_is_read_without_an_audit_log() -> None:
+    tally = Tally()
+    lines = [line for line in tally.lines(DOCUMENTS) if '"end":"audit"' not in line]
+    counts = {name: count for name, count in tally.by_name().items() if name != "audit"}
+    lines.insert(0, header_line(Header("main", "2026-11-21T10Z", 7, 1, counts, version=1)))
+    digest = sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+    assert tuple(Reader(iter([*lines, last_line(len(lines), digest)])).documents()) == DOCUMENTS
+
+
 def test_what_was_written_is_read_back_with_its_digest() -> None:
     lines = archive()
     reader = Reader(iter(lines))
     assert reader.header().documents == {
-        "control": 0, "cycles": 2, "journal": 1, "ledger": 1, "cache": 0, "state": 1
+        "control": 0, "cycles": 2, "journal": 1, "ledger": 1, "audit": 0, "cache": 0, "state": 1
     }  # fmt: skip
     assert (reader.header().account, reader.header().slot_done, reader.header().taken_ms) == (
         "main",

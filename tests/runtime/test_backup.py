@@ -99,7 +99,7 @@ class TestCopies:
         copied = restore(file, to(target.open()))
         assert lines(target.open()) == lines(source.open())
         assert dict(copied.documents) == {
-            "control": 0, "cycles": 3, "journal": 9, "ledger": 9, "cache": 1, "state": 1
+            "control": 0, "cycles": 3, "journal": 9, "ledger": 9, "audit": 0, "cache": 1, "state": 1
         }  # fmt: skip
         assert copied.slot_done == SLOT
         assert target.open().load().state == source.open().load().state
