@@ -11,12 +11,19 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from runtime.domain.candle_columns import CandleQuery
+from runtime.domain.history_plan import HistoryPlan
+from runtime.domain.slots import DAY_MS, slot_start_ms
+from runtime.domain.trials import Task
+from runtime.wiring_past import load_history
+from runtime.wiring_sweep import Source, code_sha256, evaluate
 from tests.support.pasts import PAIRS
 from tests.support.sources import ROOT
 from tests.support.sweeps import write_candles
@@ -273,3 +280,15 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(place: Place, 
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{package}: a sweep needs the packages of the `research` extra" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_worker_with_other_candles_or_other_code_refuses(place: Place, tmp_path: Path) -> None:
+    start_ms = slot_start_ms(f"{FROM}T00Z")
+    plan = HistoryPlan(start_ms, start_ms + DAY_MS)
+    task, query = Task("k", {}, plan), CandleQuery(plan.start_ms, plan.end_ms)
+    known = load_history(place.candles, query, ",".join(PAIRS)).digest()
+    source = Source(place.candles, query, ",".join(PAIRS), tmp_path, known, code_sha256())
+    assert evaluate(replace(source, code="other"), task).failed.startswith("worker: runs other code")
+    assert "is not what it was when the sweep began" in evaluate(replace(source, history_sha256="0"), task).failed
+    outcome = evaluate(source, task)
+    assert (outcome.failed, outcome.key, len(outcome.returns)) == ("", "k", 1)

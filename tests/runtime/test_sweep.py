@@ -13,6 +13,7 @@ import pytest
 
 from runtime.domain.overfitting import deflated
 from runtime.domain.slots import DAY_MS
+from runtime.domain.sweep_space import Parameters, Space
 from runtime.domain.trials import TEST, TRAIN, Outcome, Row, Task, digest_of
 from runtime.domain.walk_forward import Windows, splits_of
 from runtime.errors import BadInput, Unavailable
@@ -233,3 +234,30 @@ def test_the_range_of_a_trial_is_that_of_its_window(tmp_path: Path) -> None:
         a_sweep(folder, Looking()).walk(splits_of(Windows(20, 10), start_ms, a_ground().plan.end_ms))
     assert set(seen) == {(start_ms, start_ms + 20 * DAY_MS), (start_ms + 20 * DAY_MS, start_ms + 30 * DAY_MS)}
     assert Outcome("k", {}).failed == ""
+
+
+def test_a_search_is_told_what_its_own_trials_found_in_the_order_of_asking(tmp_path: Path) -> None:
+    """Also where workers answer backwards, a trial was known before, and one is refused."""
+    heard: list[tuple[Sequence[Parameters], Sequence[float | None]]] = []
+
+    class Heard:
+        def __init__(self, space: Space, seed: int) -> None:
+            self._search = search_of(space, seed)
+            self._asked: Sequence[Parameters] = ()
+
+        def ask(self, count: int) -> Sequence[Parameters]:
+            self._asked = self._search.ask(count)
+            return self._asked
+
+        def tell(self, values: Sequence[float | None]) -> None:
+            heard.append((self._asked, list(values)))
+            self._search.tell(values)
+
+    folder, hands = a_folder(tmp_path), Hands(lambda tasks: tasks[::-1])
+    with folder.opened(FACTS):
+        found = Sweep(a_space(trials=24), a_ground(), Equipment(folder, hands, Heard, lambda _: None)).sweep()
+    values = {tuple(row.parameters.items()): row.value("sharpe") for row in found.rows}
+    assert len(heard) == 6
+    for asked, told in heard:
+        assert told == [values[tuple(parameters.items())] for parameters in asked]
+    assert None in values.values()
