@@ -266,7 +266,7 @@ def broken(*_, **__):
 STARTS = {
     "main.py": "runtime.cycle.run_cycle = broken; sys.argv = ['main.py']; runpy.run_path(ROOT + '/main.py', "
     "run_name='__main__')",
-    "-m runtime": "runtime.wiring.wired = broken; sys.argv = ['x', 'status']; runpy.run_module('runtime', "
+    "-m runtime": "runtime.wiring.wired = broken; sys.argv = ['x', 'init']; runpy.run_module('runtime', "
     "run_name='__main__')",
     "run_cycle_replay.py": "runtime.cycle.run_cycle = broken; sys.argv = ['x']; runpy.run_path(ROOT + "
     "'/run_cycle_replay.py', run_name='__main__')",
