@@ -15,7 +15,7 @@ from runtime.domain.control import Control, Mode
 from runtime.domain.ladder import Reading
 from runtime.domain.orders import Status
 from runtime.domain.pool import PoolRejected, Rung, parse_pool
-from runtime.domain.slots import MINUTE_MS, date_at, minute_text, slot_at, slots_between
+from runtime.domain.slots import MINUTE_MS, ago_text, date_at, minute_text, slot_at, slots_between
 from runtime.domain.state import State
 from runtime.errors import SHOWN_MAX, EngineError
 from runtime.operations import HEARTBEAT_MINUTES
@@ -160,7 +160,7 @@ def _heartbeat(newest: CycleRecord | None, now_ms: int) -> Row:
     if newest is None:
         return skipped(HEARTBEAT, "no hour has ended yet")
     minutes = (now_ms - newest.ended_ms) // MINUTE_MS
-    seen = f"{newest.slot} ended {minutes} minutes ago with exit {newest.exit_code}"
+    seen = f"{newest.slot} ended {ago_text(minutes)} with exit {newest.exit_code}"
     if minutes > HEARTBEAT_MINUTES:
         return warning(HEARTBEAT, f"{seen}; {HEARTBEAT_MINUTES} allowed", "look at the scheduler and at the runner")
     return ok(HEARTBEAT, seen)

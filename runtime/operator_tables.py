@@ -7,7 +7,7 @@ from typing import Any
 
 from runtime.answers import Position, Status
 from runtime.domain.layout import NONE, money, number, percent
-from runtime.domain.slots import minute_text
+from runtime.domain.slots import ago_text, minute_text
 from runtime.domain.texts import Language, label
 from runtime.domain.why import Card
 from runtime.domain.why_text import worded
@@ -33,7 +33,7 @@ def why_text(card: Card, language: Language, *, colour: bool = False) -> str:
 def status_text(status: Status, overview: Mapping[str, Any], *, colour: bool = False) -> str:
     """How the account stands; what is as it should be is not mentioned."""
     made = table(f"Account {status.account}", ("", ""))
-    ended = NONE if status.exit_code is None else f"exit {status.exit_code}, {status.age_minutes} minutes ago"
+    ended = NONE if status.exit_code is None else f"exit {status.exit_code}, {ago_text(status.age_minutes or 0)}"
     row(made, "last hour", f"{status.slot or NONE} ({ended})")
     until = f" until {minute_text(status.control.expires_ms)}" if status.control.expires_ms else ""
     who = f" by {status.control.who}: {status.control.why}" if status.control.who else ""

@@ -35,6 +35,14 @@ def minute_text(now_ms: int) -> str:
     return datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def ago_text(minutes: int) -> str:
+    """How long ago something was, as people say it: minutes up to two hours, hours up to two days, then days."""
+    for unit, length in (("days", 24 * 60), ("hours", 60)):
+        if minutes >= 2 * length:
+            return f"{minutes // length} {unit} ago"
+    return f"{minutes} minutes ago"
+
+
 def parse_slot(text: str) -> str:
     """The slot named by `2026-11-21T09`, with or without `:00` and `Z`; `BadInput` otherwise."""
     match = _SLOT.fullmatch(text.strip())

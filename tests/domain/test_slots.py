@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from runtime.domain.slots import (
     DAY_MS,
     HOUR_MS,
+    ago_text,
     date_at,
     day_start_ms,
     days_later,
@@ -108,3 +109,18 @@ def test_missed_slots_run_over_midnight_and_the_leap_day() -> None:
 def test_days_later_counts_over_the_end_of_the_month_and_back() -> None:
     assert days_later(date(2028, 2, 28), 2) == date(2028, 3, 1)
     assert days_later(date(2026, 1, 1), -1) == date(2025, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [
+        (0, "0 minutes"),
+        (119, "119 minutes"),
+        (120, "2 hours"),
+        (2879, "47 hours"),
+        (2880, "2 days"),
+        (361_996, "251 days"),
+    ],
+)
+def test_how_long_ago_is_said_in_a_unit_that_fits(minutes: int, text: str) -> None:
+    assert ago_text(minutes) == f"{text} ago"
