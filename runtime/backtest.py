@@ -4,9 +4,10 @@
     track = run_history(past, plan)          # `wiring.past_of(settings, history, plan)` makes a `Past`
 
 Each hour is the hour that runs live: the same `run_cycle`, decision and plans, on a memory store, a simulated exchange
-and sinks that keep nothing. The loop adds what the world would have done meanwhile: it moves the clock to 15 minutes
-past the next hour, pays deposits in, and, if the plan says so, is the operator who lifts a latched loss limit. Then it
-notes the hour in the `Track`. It decides nothing.
+and sinks that keep nothing. One that finds nothing to do may take a short way that leaves the same (`calm`). The loop
+adds what the world would have done meanwhile: it moves the clock to 15 minutes past the next hour, pays deposits in,
+and, if the plan says so, is the operator who lifts a latched loss limit. Then it notes the hour in the `Track`. It
+decides nothing.
 
 The run is a pure function of history, settings and plan. No look-ahead: the price of an hour is its open, the only
 price of it that is known when it begins; only closed daily candles count, and trailing highs are of closed hours

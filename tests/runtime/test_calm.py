@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -18,17 +18,20 @@ from runtime.adapters.simulated.past_pools import fixed_pool
 from runtime.backtest import run_history
 from runtime.calm import Passed
 from runtime.domain.candle_columns import CandleQuery
+from runtime.domain.changing import changed
 from runtime.domain.control import Control, Mode
 from runtime.domain.documents import state_text
 from runtime.domain.history import History
 from runtime.domain.history_plan import Deposits, HistoryPlan
 from runtime.domain.report import Report
-from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, slot_start_ms
+from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, slot_at, slot_start_ms
+from runtime.domain.standing import Fresh, Standing
 from runtime.domain.state import State
 from runtime.domain.track import Track
+from runtime.domain.valuation import values_of
 from runtime.hour import Hour
 from runtime.wiring_past import PastAccount, past_of
-from strategies import REGISTRY
+from strategies import REGISTRY, STEADY
 from tests.support.klines import FOLDER
 from tests.support.pasts import BEGIN_MS, PAIRS, a_past, columns_of, past_settings, rows_of, with_hours
 
@@ -186,3 +189,69 @@ def test_what_somebody_else_changes_between_two_hours_is_seen(warm: History) -> 
     account.enter(at_ms + HOUR_MS)
     account.store.set_control(Control(Mode.HALT, "me", at_ms))
     assert account.calm_hour() is None
+
+
+@pytest.fixture(scope="module")
+def standings(warm: History) -> list[Standing]:
+    """Hours at rest of several markets and settings, with coins held and without."""
+    found: dict[int, Standing] = {}
+    for at, named in enumerate(SETTINGS):
+        account = past_of(past_settings(**named), weathered(warm, at, 0.006, 0.0, 0), PLAN)
+        looked = Looked(account, short=True)
+        enter = looked.enter
+
+        def entered(now_ms: int, enter: Callable[[int], bool] = enter, account: PastAccount = account) -> bool:
+            rest = account._calm._rest
+            if rest is not None:
+                found[id(rest.standing)] = rest.standing
+            return enter(now_ms)
+
+        looked.enter = entered  # type: ignore[method-assign]
+        run_history(looked, PLAN)
+    return list(found.values())
+
+
+@given(data=st.data())
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_decision_that_is_said_to_stand_is_what_would_be_decided(
+    standings: list[Standing], data: st.DataObject
+) -> None:
+    """Whatever the prices of the next hour are: the strategy's word on itself is `decide`'s own answer."""
+    standing = data.draw(st.sampled_from(standings))
+    reach = data.draw(st.sampled_from([0.003, 0.03, 0.3]))
+    factors = st.floats(1 - reach, 1 + reach).map(lambda factor: Decimal(f"{factor:.6f}"))
+    prices = {symbol: price * data.draw(factors) for symbol, price in standing.snapshot.prices.items()}
+    now_ms = standing.snapshot.now_ms + HOUR_MS
+    if slot_at(now_ms)[:10] != standing.snapshot.slot[:10]:
+        return
+    fresh = Fresh(
+        slot_at(now_ms),
+        prices,
+        standing.snapshot.prices,
+        standing.snapshot.highs,
+        values_of(standing.wallet, prices),
+        standing.state.memory,
+    )
+    said = STEADY["crypto_live_pool_rotation"].memory(standing, fresh)
+    if said is None:
+        return
+    snapshot = changed(standing.snapshot, slot=fresh.slot, now_ms=now_ms, priced_ms=now_ms, prices=prices)
+    decided = REGISTRY["crypto_live_pool_rotation"](snapshot, standing.state, standing.pool, standing.settings)
+    before = standing.decision
+    assert decided.memory == said
+    assert (decided.exits, decided.entries, decided.fuel, decided.earn) == ((), before.entries, False, before.earn)
+    assert (decided.dca is None) is (before.dca is None)
+    assert [(g.name, g.sleeve, g.symbol) for g in decided.gates] == [(g.name, g.sleeve, g.symbol) for g in before.gates]
+    again = STEADY["crypto_live_pool_rotation"].decision(standing, fresh)
+    same = {
+        "slot",
+        "equity",
+        "btc_target_ratio",
+        "btc_base_order",
+        "order_caps",
+        "buys_left",
+        "prices",
+        "dca",
+        "targets",
+    }
+    assert {name: getattr(again, name) for name in same} == {name: getattr(decided, name) for name in same}
