@@ -44,7 +44,7 @@ def read_pools(where: str | None, folder: Path, span: tuple[date, date]) -> tupl
     then stand for the whole `span`; None means those that lie in `folder` itself.
     """
     place = Path(where) if where is not None else folder
-    if where is not None and not place.exists():
+    if where is not None and not _exists(place):
         return fixed_pool(_listed(where), span)
     if place.is_dir():
         dated = _dated_documents(place)
@@ -58,6 +58,14 @@ def read_pools(where: str | None, folder: Path, span: tuple[date, date]) -> tupl
     if not isinstance(symbols, list | dict) or not all(isinstance(symbol, str) for symbol in symbols):
         raise BadInput(f"{place} symbols", symbols, "must be a list of pairs")
     return fixed_pool(list(symbols), span)
+
+
+def _exists(place: Path) -> bool:
+    """Whether there is such a file or folder; a long list of pairs is longer than a name may be."""
+    try:
+        return place.exists()
+    except OSError:
+        return False
 
 
 def _listed(text: str) -> list[str]:
