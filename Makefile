@@ -94,6 +94,7 @@ soak: $(DEVELOPMENT) ## the long runs: weeks of troubled hours, hundreds of kill
 	@$(PYTHON) -m tests.scenarios.soak --hours 720 --seed $(SEED) --strategy restless
 	@$(PYTHON) -m tests.scenarios.matrix --cases 10000 --seed $(SEED) --workers $(WORKERS) --firestore 50
 	@$(PYTHON) -m tests.scenarios.processes --kills 500 --seed $(SEED)
+	@PARITY_EXAMPLES=200 $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 3600 tests/runtime/test_backtest_parity.py
 
 # Versions already in the locks stay unless pyproject.toml asks for others; `make lock ARGS=--upgrade` takes the newest.
 LOCK = $(PYTHON) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
