@@ -27,6 +27,9 @@ NOT_FROM_THE_REPOSITORY = {
     "ENGINE_FIRST_RUN": "exported by the step, from the input",
     "ENGINE_FIRESTORE_EMULATOR": "for tests",
     "TG_API_URL": "for tests",
+    "GITHUB_RUN_ID": "GitHub's own, in every step",
+    "GITHUB_ACTOR": "GitHub's own, in every step",
+    "GITHUB_SHA": "GitHub's own, in every step",
 }
 RUNS = [
     pytest.param(step["run"], id=f"{name}:{place}")
