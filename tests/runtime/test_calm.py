@@ -24,7 +24,7 @@ from runtime.domain.documents import state_text
 from runtime.domain.history import History
 from runtime.domain.history_plan import Deposits, HistoryPlan
 from runtime.domain.report import Report
-from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, slot_at, slot_start_ms
+from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, slot_at, slot_date, slot_start_ms
 from runtime.domain.standing import Fresh, Standing
 from runtime.domain.state import State
 from runtime.domain.track import Track
@@ -32,6 +32,8 @@ from runtime.domain.valuation import values_of
 from runtime.hour import Hour
 from runtime.wiring_past import PastAccount, past_of
 from strategies import REGISTRY, STEADY
+from strategies.btc_dca import cheapness
+from strategies.indicators import decisive_facts
 from tests.support.klines import FOLDER
 from tests.support.pasts import BEGIN_MS, PAIRS, a_past, columns_of, past_settings, rows_of, with_hours
 
@@ -211,13 +213,34 @@ def standings(warm: History) -> list[Standing]:
     return list(found.values())
 
 
+def on_edge(standing: Standing) -> Standing:
+    """The standing hour under settings whose bounds lie just below what it saw: a small fall crosses each of them."""
+    snapshot, known = standing.snapshot, standing.settings
+    values, btc = values_of(standing.wallet, snapshot.prices), decisive_facts(snapshot.daily, known).btc
+    value = cheapness(snapshot.prices["BTCUSDT"], btc, known, slot_date(snapshot.slot)) or 1.0
+    sleeve = [values[asset] for asset in standing.wallet.trend_assets]
+    edged = known.model_copy(
+        update={
+            "dca_bands": ((value * 0.98, 1),),
+            "fuel_min": values.get("BNB", Decimal(0)) * Decimal("0.98"),
+            "trim_value_min": values.get("BTC", Decimal(0)) * Decimal("0.98"),
+            "dust": min(sleeve, default=known.dust) * Decimal("0.98"),
+            "price_jump_max": Decimal("0.05"),
+        }
+    )
+    day = replace(standing.state.day, done=()) if standing.state.day else None
+    state = replace(standing.state, day=day)
+    decided = REGISTRY["crypto_live_pool_rotation"](snapshot, state, standing.pool, edged)
+    return replace(standing, settings=edged, decision=decided, state=replace(state, memory=decided.memory))
+
+
 @given(data=st.data())
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_decision_that_is_said_to_stand_is_what_would_be_decided(
     standings: list[Standing], data: st.DataObject
 ) -> None:
     """Whatever the prices of the next hour are: the strategy's word on itself is `decide`'s own answer."""
-    standing = data.draw(st.sampled_from(standings))
+    standing = data.draw(st.sampled_from(standings).map(on_edge) | st.sampled_from(standings))
     reach = data.draw(st.sampled_from([0.003, 0.03, 0.3]))
     factors = st.floats(1 - reach, 1 + reach).map(lambda factor: Decimal(f"{factor:.6f}"))
     prices = {symbol: price * data.draw(factors) for symbol, price in standing.snapshot.prices.items()}
