@@ -243,7 +243,8 @@ def test_a_decision_that_is_said_to_stand_is_what_would_be_decided(
     standing = data.draw(st.sampled_from(standings).map(on_edge) | st.sampled_from(standings))
     reach = data.draw(st.sampled_from([0.003, 0.03, 0.3]))
     factors = st.floats(1 - reach, 1 + reach).map(lambda factor: Decimal(f"{factor:.6f}"))
-    prices = {symbol: price * data.draw(factors) for symbol, price in standing.snapshot.prices.items()}
+    moved = data.draw(st.sets(st.sampled_from(sorted(standing.snapshot.prices)), min_size=1))
+    prices = {s: p * data.draw(factors) if s in moved else p for s, p in standing.snapshot.prices.items()}
     now_ms = standing.snapshot.now_ms + HOUR_MS
     if slot_at(now_ms)[:10] != standing.snapshot.slot[:10]:
         return
