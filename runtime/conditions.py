@@ -34,6 +34,9 @@ API_ERRORS_MIN, API_ERRORS_RATIO = 5, Decimal("0.2")
 """So many requests without a good answer, and so many of all, are told; one or two are any day's."""
 TELLING = frozenset({"indicators_missing", "not_trading", "price_suspect"})
 """Gates that say that something is wrong; the others say that a rule said no."""
+STOPPING = frozenset({"halt", "account_unreadable"})
+SPENT = "fuel_spent"
+"""There was enough when the hour planned; its own fees took it."""
 _NAME = attrgetter("name")
 FIX_CONTROL = "set it anew with `control run`; until then nothing is sent"
 
@@ -189,9 +192,16 @@ def _fuel(hour: Hour) -> None:
     count = hour.noticed(AlertKind.FUEL) if fuel_low(values, hour.settings.strategy) else 0
     if count:
         pair = FUEL + CASH
-        why = ", ".join(dict.fromkeys(gate.name for gate in hour.gates if gate.symbol == pair))
-        facts = {"value": plain(round(worth, 2)), "minimum": plain(least), "why": why}
+        names = dict.fromkeys(gate.name for gate in hour.gates if gate.symbol == pair)
+        gates = " ".join(SPENT if name == "fuel_enough" else name for name in names)
+        facts = {"value": f"{worth:.2f}", "minimum": plain(least), "gates": gates or _stops(hour)}
         hour.tell_still(AlertKind.FUEL, "", count, facts)
+
+
+def _stops(hour: Hour) -> str:
+    """What stopped everything, so that nothing was even thought of for one pair."""
+    stopped = dict.fromkeys(gate.name for gate in (*hour.decided.gates, *hour.gates) if gate.name in STOPPING)
+    return " ".join(stopped)
 
 
 def _api_errors(hour: Hour) -> None:
@@ -219,7 +229,7 @@ def _status(hour: Hour) -> None:
     values = values_of(hour.wallet, hour.prices)
     day = hour.state.day
     index = hour.state.performance.index
-    shown = [f"{asset} {plain(round(value, 2))}" for asset, value in sorted(values.items()) if value >= 1]
+    shown = [f"{asset} {value:,.2f}" for asset, value in sorted(values.items()) if value >= 1]
     resolution = hour.resolution
     hour.tell(
         AlertKind.STATUS,

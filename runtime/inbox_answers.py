@@ -15,7 +15,7 @@ from runtime.domain.inbox import LATE_MS, Outcome, Owed
 from runtime.domain.layout import NONE, money, number, percent
 from runtime.domain.lots import Method
 from runtime.domain.messages import clean, escape
-from runtime.domain.slots import MINUTE_MS
+from runtime.domain.slots import MINUTE_MS, since
 from runtime.domain.texts import Language, label, text
 from runtime.domain.why_text import why_html
 from runtime.errors import EngineError
@@ -79,7 +79,7 @@ class Answers:
             account=status.account,
             slot=status.slot or NONE,
             code=_whole(status.exit_code),
-            minutes=_whole(status.age_minutes),
+            ago=self._ago(status.age_minutes),
             control=label("control", status.mode, self.language),
             equity=money(status.equity),
         )
@@ -89,12 +89,18 @@ class Answers:
         what = ", ".join(dict.fromkeys(label("alert", f"{name}.title", self.language) for name in names))
         return f"{told}\n{self._say('incidents', what=what)}" if what else told
 
+    def _ago(self, minutes: int | None) -> str:
+        if minutes is None:
+            return NONE
+        count, unit = since(minutes)
+        return self._say(f"ago_{unit}", count=str(count))
+
     def _pnl(self, words: str) -> str:
         del words
         lines = [
             self._say(
                 "pnl",
-                name=period.name,
+                name=label("period", period.name, self.language),
                 profit=money(period.result.profit),
                 change=percent(_fraction(period.result.time_weighted)),
                 fees=money(period.earned.fees),

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from runtime.domain.alerts import Alert, Severity
 from runtime.domain.paging import UNITS_MAX, Line, paged
@@ -23,6 +24,10 @@ MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "�
 
 _LABELLED = {"reason": "reason", "gate": "gate", "source": "rung", "side": "side", "control": "control",
              "sleeve": "sleeve", "move": "kind"}  # fmt: skip
+_MEASURES = ("loss today", "drawdown")
+_SUMS, _PRICES = frozenset({"equity", "quote"}), frozenset({"price", "close", "previous"})
+_AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
+_PRICE_DIGITS = 6
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
@@ -111,11 +116,34 @@ def clean(value: str) -> str:
 def _fact(name: str, value: str, language: Language) -> str:
     if name in _LABELLED:
         value = label(_LABELLED[name], value, language)
+    elif name == "gates":
+        value = (", " if language is Language.EN else "、").join(
+            label("gate", gate, language) for gate in value.split()
+        )
+    elif name == "measure":
+        value = _measured(value, language)
+    elif name in _SUMS | _PRICES and _AMOUNT.fullmatch(value):
+        value = _rounded(Decimal(value), 2 if name in _SUMS else None)
     elif name == "what" and known(f"alert.{value.partition(':')[0]}.title"):
         kind, _, subject = value.partition(":")
-        value = f"{text(f'alert.{kind}.title', language)} {subject}"
+        value = f"{text(f'alert.{kind}.title', language)} {_measured(subject, language)}"
     cleaned = clean(value)
     return (cleaned if len(cleaned) <= FACT_LENGTH_MAX else cleaned[: FACT_LENGTH_MAX - 1] + "…") or MISSING
+
+
+def _measured(value: str, language: Language) -> str:
+    """`value`, worded where it begins with something that a limit is set for."""
+    found = next((measure for measure in _MEASURES if value.startswith(measure)), "")
+    return label("measure", found, language) + value.removeprefix(found) if found else value
+
+
+def _rounded(amount: Decimal, places: int | None) -> str:
+    """An amount as people read it, thousands set apart: to `places`, or to six digits, whole ones never cut."""
+    if places is None:
+        places = max(_PRICE_DIGITS - 1 - amount.adjusted(), 0)
+        bare = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN).normalize()
+        return f"{bare:,f}"
+    return f"{amount:,.{places}f}"
 
 
 def _by_urgency(alerts: Sequence[Alert]) -> list[int]:

@@ -35,12 +35,18 @@ def minute_text(now_ms: int) -> str:
     return datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def ago_text(minutes: int) -> str:
-    """How long ago something was, as people say it: minutes up to two hours, hours up to two days, then days."""
+def since(minutes: int) -> tuple[int, str]:
+    """A time in the unit that people use: minutes up to two hours, hours up to two days, then days."""
     for unit, length in (("days", 24 * 60), ("hours", 60)):
         if minutes >= 2 * length:
-            return f"{minutes // length} {unit} ago"
-    return f"{minutes} minutes ago"
+            return minutes // length, unit
+    return minutes, "minutes"
+
+
+def ago_text(minutes: int) -> str:
+    """How long ago something was, as people say it; what is yet to come by this clock says so."""
+    count, unit = since(abs(minutes))
+    return f"{count} {unit if count != 1 else unit[:-1]} {'ago' if minutes >= 0 else 'ahead of this clock'}"
 
 
 def parse_slot(text: str) -> str:

@@ -7,6 +7,7 @@ catalogue is whole and that its placeholders agree between the languages is the 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from enum import StrEnum
@@ -31,17 +32,21 @@ class Language(StrEnum):
 
 
 _COLUMN = {Language.EN: 0, Language.ZH: 1}
+_ONE = re.compile(r"(?<![\d.,:-])1 (cycle|day|hour|minute|request)s\b")
+"""One of what our English texts count in the plural."""
 
 
 def text(key: str, language: Language, values: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The text of `key` with its `{placeholders}` filled from `values`; a missing value shows as a dash.
+    """The text of `key` with its `{placeholders}` filled from `values`; a missing value shows as a dash. English says
+    `1 day`, not `1 days`.
 
     An unknown key is answered with its last part, which is the machine name it ends in.
     """
     words = CATALOGUE.get(key)
     if words is None:
         return key.partition(".")[2]
-    return words[_COLUMN[language]].format_map(defaultdict(lambda: MISSING, values))
+    filled = words[_COLUMN[language]].format_map(defaultdict(lambda: MISSING, values))
+    return _ONE.sub(r"1 \1", filled) if language is Language.EN else filled
 
 
 def label(group: str, name: str, language: Language) -> str:

@@ -358,7 +358,7 @@ def test_a_status_comes_as_a_picture_with_its_words_after_what_is_urgent(
     assert photo["photo"] == png_of(STATUS)
     assert photo["chat_id"] == CHAT
     assert photo["disable_notification"] == "true"
-    assert "Equity 10000 USDT" in photo["seen"]
+    assert "Equity 10,000.00 USDT" in photo["seen"]
     assert "Equity" not in server.messages[0]["seen"]
 
 
@@ -371,7 +371,7 @@ def test_a_picture_that_is_not_taken_leaves_the_words(
     receipts = an_illustrated_one(server, clock).deliver([STATUS, BREAKER])
     assert all(receipt.delivered for receipt in receipts)
     assert server.photos == []
-    assert "Equity 10000 USDT" in server.messages[-1]["seen"]
+    assert "Equity 10,000.00 USDT" in server.messages[-1]["seen"]
 
 
 def test_more_words_than_a_caption_takes_come_without_a_picture(server: TelegramServer, clock: SimulatedClock) -> None:

@@ -124,3 +124,44 @@ def test_cleaning_is_stable_and_leaves_one_line(value: str) -> None:
     once = clean(value)
     assert clean(once) == once
     assert len(once.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "shown"),
+    [
+        ("equity", "9991.1", "Equity 9,991.10 USDT"),
+        ("equity", "10000", "Equity 10,000.00 USDT"),
+        ("equity", "1E+999999", "Equity 1E+999999 USDT"),
+        ("equity", "much", "Equity much USDT"),
+    ],
+)
+def test_a_sum_is_shown_to_the_cent_and_what_is_no_number_as_it_is(name: str, given: str, shown: str) -> None:
+    assert shown in render(an_alert(AlertKind.STATUS, **{name: given}), Language.EN).lines[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("3105.7611", "3,105.76"), ("0.000012345678", "0.0000123457"), ("86842.966", "86,843"), ("0", "0")],
+)
+def test_a_price_is_shown_to_six_digits(given: str, shown: str) -> None:
+    assert (
+        f" at {shown} for 14.50 USDT"
+        in render(an_alert(AlertKind.TRADE, price=given, quote="14.5"), Language.EN).lines[0]
+    )
+
+
+def test_what_is_counted_once_is_told_in_the_singular() -> None:
+    english = render(an_alert(AlertKind.DEGRADED_SOURCE, age="1", cycles="1"), Language.EN).lines[0]
+    assert "1 day old), 1 cycle in a row" in english
+    more = render(an_alert(AlertKind.DEGRADED_SOURCE, age="21", cycles="0.1"), Language.EN).lines[0]
+    assert "21 days old), 0.1 cycles in a row" in more
+
+
+def test_why_fuel_was_not_bought_and_which_limit_is_near_are_told_in_the_operators_language() -> None:
+    fuel = render(an_alert(AlertKind.FUEL, value="8.89", minimum="10", gates="fuel_spent halt"), Language.ZH).lines[0]
+    assert "本小时手续费之前充足、控制" in fuel
+    limit = render(an_alert(AlertKind.ACCOUNT_LIMIT, measure="loss today", value="2.60 %"), Language.ZH).lines[0]
+    assert limit.startswith("今日亏损")
+    assert "2.60 %" in limit
+    over = render(an_alert(AlertKind.RECOVERED, what="account_limit:drawdown 50.00 %"), Language.ZH).lines[0]
+    assert "账户亏损限额 回撤 50.00 %" in over

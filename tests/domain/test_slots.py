@@ -124,3 +124,17 @@ def test_days_later_counts_over_the_end_of_the_month_and_back() -> None:
 )
 def test_how_long_ago_is_said_in_a_unit_that_fits(minutes: int, text: str) -> None:
     assert ago_text(minutes) == f"{text} ago"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [
+        (1, "1 minute ago"),
+        (119, "119 minutes ago"),
+        (120, "2 hours ago"),
+        (2880, "2 days ago"),
+        (-1200, "20 hours ahead of this clock"),
+    ],
+)
+def test_how_long_ago_is_told_as_people_say_it(minutes: int, told: str) -> None:
+    assert ago_text(minutes) == told

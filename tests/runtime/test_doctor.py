@@ -122,7 +122,7 @@ BROKEN = [
            "control", "halt, by ann: tax", "control run", "warning"),
     Broken("control unreadable", lambda c: c.document(f"{STATE}/control/control", {"mode": "maybe"}), "control",
            "cannot be read", "control run"),
-    Broken("heartbeat old", lambda c: c.state(ended_minutes_ago=200), "heartbeat", "200 minutes ago", "scheduler",
+    Broken("heartbeat old", lambda c: c.state(ended_minutes_ago=200), "heartbeat", "3 hours ago", "scheduler",
            "warning"),
     Broken("hours missed", lambda c: c.state(slot_done=slot_at(c.now_ms - 4 * HOUR_MS)), "missed hours", "3: 20",
            "scheduler", "warning"),

@@ -249,6 +249,10 @@ def test_answers_say_what_the_commands_say() -> None:
         assert "must be an hour that this account completed" in ask("why", "2026-03-15T03")
         assert ask("pool").startswith("fresh upstream, version 2026-03-01-core_major: ETHUSDT")
         assert ask("pnl").startswith("day: profit")
+        answers = replace(answers, language=Language.ZH)
+        assert ask("pnl").startswith("今日")
+        assert "分钟前" in ask("status")
+        assert "minutes" not in ask("status")
 
 
 def heeding(lived: Scene, server: TelegramServer) -> Mailbox:

@@ -28,7 +28,7 @@ def test_make_drill_walks_every_rung_and_every_control_and_shows_the_alerts() ->
         assert f"source {rung}," in done.stdout, rung
     for mode in ("run", "reduce_only", "halt"):
         assert f"control {mode}," in done.stdout
-    for words in ("Degraded pool source", "Recovered", "Control changed", "Access refused", "as it must be"):
+    for words in ("Degraded pool source", "Recovered", "Control changed", "Access or setting refused", "as it must be"):
         assert words in done.stdout
     assert "NOT AS IT MUST BE" not in done.stdout
     for page in set(re.findall(r"docs/runbook/\S+\.md", done.stdout)):

@@ -50,8 +50,8 @@ ALERTS: Mapping[str, tuple[str, str]] = {
     ),
     "alert.account_limit.title": ("Account loss limit", "账户亏损限额"),
     "alert.account_limit.body": (
-        "{measure}: {value} of a limit of {limit} ({level}).",
-        "{measure}：{value}，限额 {limit}（{level}）。",
+        "{measure}: {value}. The limit is {limit}; {level} of it is reached.",
+        "{measure}：{value}，限额 {limit}，已达到其 {level}。",
     ),
     "alert.account_limit.advice": (
         "At the limit only sales are made until you resume.",
@@ -59,8 +59,8 @@ ALERTS: Mapping[str, tuple[str, str]] = {
     ),
     "alert.degraded_source.title": ("Degraded pool source", "币池来源降级"),
     "alert.degraded_source.body": (
-        "The pool comes from {source} (version {version}, {age} days old), {cycles} cycles in a row. Upstream: {why}.",
-        "当前币池来自{source}（版本 {version}，已 {age} 天），连续 {cycles} 个周期。上游：{why}。",
+        "The pool comes from {source} (version {version}, {age} days old), {cycles} cycles in a row. Reason: {why}.",
+        "当前币池来自{source}（版本 {version}，已 {age} 天），连续 {cycles} 个周期。原因：{why}。",
     ),
     "alert.degraded_source.advice": (
         "New entries are paused, exits go on. Fix upstream with its publisher rather than enable degraded entries.",
@@ -133,8 +133,8 @@ ALERTS: Mapping[str, tuple[str, str]] = {
     ),
     "alert.fuel.title": ("BNB fuel is low", "BNB 手续费余额不足"),
     "alert.fuel.body": (
-        "BNB is worth {value} USDT (minimum {minimum}) and was not refilled: {why}.",
-        "BNB 价值 {value} USDT（最低 {minimum}），未能补充：{why}。",
+        "BNB is worth {value} USDT (minimum {minimum}) and was not refilled: {gates}.",
+        "BNB 价值 {value} USDT（最低 {minimum}），未能补充：{gates}。",
     ),
     "alert.fuel.advice": (
         "Without BNB fees are taken from the coins bought, at a higher rate.",
@@ -146,7 +146,7 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "Buys use what is free; the next hour compares records before it tries again.",
         "买入只用可用余额；下一小时先核对记录再决定是否重试。",
     ),
-    "alert.misconfigured.title": ("Access refused", "访问被拒绝"),
+    "alert.misconfigured.title": ("Access or setting refused", "访问或设置被拒绝"),
     "alert.misconfigured.body": ("{what}: {why}.", "{what}：{why}。"),
     "alert.misconfigured.advice": ("{fix}", "{fix}"),
     "alert.location_blocked.title": ("Location blocked", "所在地区被拒绝"),
@@ -238,11 +238,11 @@ ALERTS: Mapping[str, tuple[str, str]] = {
     "alert.status.title": ("Status", "状态报告"),
     "alert.status.body": (
         (
-            "Equity {equity} USDT, today {today}, drawdown {drawdown}. Holdings: {holdings}. "
+            "Equity {equity} USDT, today {today}, drawdown {drawdown}. Holdings in USDT: {holdings}. "
             "Share and target: {shares}. Pool: {source}, {age} days."
         ),
         (
-            "总资产 {equity} USDT，今日 {today}，回撤 {drawdown}。持仓：{holdings}。"
+            "总资产 {equity} USDT，今日 {today}，回撤 {drawdown}。持仓（USDT）：{holdings}。"
             "占比与目标：{shares}。币池：{source}，已 {age} 天。"
         ),
     ),

@@ -56,6 +56,7 @@ GATES: Mapping[str, tuple[str, str]] = {
     "gate.earn_minimum": ("below Earn's minimum", "低于理财最小额"),
     "gate.earn_quota": ("Earn quota used up", "理财额度用完"),
     "gate.fuel_enough": ("enough fuel", "燃料充足"),
+    "gate.fuel_spent": ("enough before this hour's fees", "本小时手续费之前充足"),
     # traded: exits, then purchases and moves
     "reason.trailing_stop": ("trailing stop", "移动止损"),
     "reason.below_sma60": ("below the 60-day average", "跌破 60 日均线"),

@@ -30,9 +30,12 @@ INBOX: Mapping[str, tuple[str, str]] = {
     ),
     "inbox.unanswered": ("/{command} cannot be answered now: {why}", "/{command} 暂时无法回答：{why}"),
     "inbox.status": (
-        "{account}: last hour {slot}, exit {code}, {minutes} minutes ago. Control: {control}. Equity {equity} USDT.",
-        "{account}：最近一小时 {slot}，退出码 {code}，{minutes} 分钟前。控制：{control}。资产 {equity} USDT。",
+        "{account}: last hour {slot}, exit {code}, {ago}. Control: {control}. Equity {equity} USDT.",
+        "{account}：最近一小时 {slot}，退出码 {code}，{ago}。控制：{control}。资产 {equity} USDT。",
     ),
+    "inbox.ago_minutes": ("{count} minutes ago", "{count} 分钟前"),
+    "inbox.ago_hours": ("{count} hours ago", "{count} 小时前"),
+    "inbox.ago_days": ("{count} days ago", "{count} 天前"),
     "inbox.risks": (
         "Drawdown {drawdown}, open orders {orders}, missed hours {missed}.",
         "回撤 {drawdown}，未结订单 {orders}，错过的小时 {missed}。",
