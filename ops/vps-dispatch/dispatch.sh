@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Start the engine's hour on GitHub Actions, follow it to its end, and tell the operator what went wrong.
 #
-#   dispatch.sh [--check | --dry-run | --local] [--slot HOUR] [ENV_FILE]
+#   dispatch.sh [--check | --dry-run | --local] [--inbox] [--slot HOUR] [ENV_FILE]
 #
 #   (nothing)   start the hour by workflow_dispatch and follow the run
 #   --local     run the hour on this machine instead (Actions is down or disabled)
-#   --check     prove settings, token, workflow and Telegram; starts nothing
+#   --inbox     no hour: read and answer what was written to the bot, with the engine of this machine
+#   --check     prove settings, token, workflow and Telegram; starts nothing. With --inbox, the inbox's too
 #   --dry-run   show what would be sent; contacts nobody
 #
 # ENV_FILE is ~/.config/binance-dispatch/env unless named; README.md lists its settings and every alert.
 # Exit: 0 the hour succeeded - 1 it did not, and an alert says why - 2 bad settings or arguments - 75 an earlier start
-# is still at work. With --local: the engine's own code.
+# is still at work. With --local and --inbox: the engine's own code.
 #
 # Needs bash 5, curl, flock and a POSIX system. Rules it keeps:
 # - A secret reaches curl on standard input only: never an argument, a log line, an alert or a file.
@@ -27,7 +28,8 @@ readonly FIRST_DELAY_S=5 RETRY_AFTER_MAX_S=300 DISPATCH_BUDGET_S=600
 readonly LOG_BYTES_MAX=262144 ANSWER_BYTES_MAX=1000000 UNSENT_MAX=3000 TEXT_MAX=3500 SHOWN_MAX=35
 readonly REPOSITORY='[A-Za-z0-9][A-Za-z0-9_-]*/[.]?[A-Za-z0-9_-][A-Za-z0-9_.-]*'
 readonly REF='[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*'
-readonly LOCAL_LIMIT_S=600 KILL_AFTER_S=15
+readonly IDS='[1-9][0-9]{0,15}( *, *[1-9][0-9]{0,15})*'
+readonly LOCAL_LIMIT_S=600 INBOX_LIMIT_S=50 CHECK_LIMIT_S=60 KILL_AFTER_S=15 INBOX_ALERT_S=900
 
 declare -A setting=(
     [DISPATCH_REPOSITORY]='' [DISPATCH_WORKFLOW]=main.yml [DISPATCH_REF]=main [DISPATCH_TOKEN]='' [DISPATCH_MODE]=live
@@ -35,12 +37,13 @@ declare -A setting=(
     [DISPATCH_STATE_DIR]="${XDG_STATE_HOME:-$HOME/.local/state}/binance-dispatch"
     [DISPATCH_ATTEMPTS]=5 [DISPATCH_HTTP_TIMEOUT_S]=30 [DISPATCH_POLL_S]=10 [DISPATCH_START_LIMIT_S]=600
     [DISPATCH_RUN_LIMIT_S]=900 [DISPATCH_HEARTBEAT_LIMIT_S]=7500 [DISPATCH_TIME_SCALE]=1
-    [TG_TOKEN]='' [TG_CHAT_ID]='' [TG_API_URL]=https://api.telegram.org [NOTIFY_LANG]=en
+    [TG_TOKEN]='' [TG_CHAT_ID]='' [TG_COMMAND_IDS]='' [TG_API_URL]=https://api.telegram.org [NOTIFY_LANG]=en
 )
-declare -A engine=()    # what only the engine reads; exported for --local
+declare -A engine=()    # what only the engine reads; exported where it runs here
 declare -a problems=()  # everything that is wrong with the settings
-action=dispatch slot='' env_file="${XDG_CONFIG_HOME:-$HOME/.config}/binance-dispatch/env"
-state='' unwritable='' child='' run_id='' run_url=''
+action=dispatch inbox='' slot='' env_file="${XDG_CONFIG_HOME:-$HOME/.config}/binance-dispatch/env"
+state='' logbook=dispatch.log unwritable='' lock='' child='' run_id='' run_url=''
+code=0 late=0 last='' # of the engine that ran here
 status=000 body='' headers='' page=''
 
 # --- the flow ---------------------------------------------------------------------------------------------------------
@@ -54,8 +57,12 @@ main() {
         check) prepare; check_everything; return ;;
     esac
     prepare
-    { exec {lock}>"$state/lock"; } 2>/dev/null || no_state lock
-    if ! flock -n "$lock"; then
+    if [[ $action == inbox ]]; then # beside an hour that is at work: the engine's store lets one of two obey a message
+        take_lock inbox.lock || return 75
+        read_inbox
+        return
+    fi
+    if ! take_lock lock; then
         alert overlap "$(say 'an earlier start is still at work; this one did nothing' '上一次启动仍在进行，本次没有做任何事')"
         return 75
     fi
@@ -78,6 +85,12 @@ main() {
     else
         return 1
     fi
+}
+
+# take_lock NAME: held until this process ends; fails where another one has it.
+take_lock() {
+    { exec {lock}>"$state/$1"; } 2>/dev/null || no_state lock
+    flock -n "$lock"
 }
 
 # Ask GitHub for a run of this hour; sets run_id if the server names it. Alerts and fails where it is not accepted.
@@ -223,30 +236,10 @@ exit_page() {
     esac
 }
 
-# Run the hour here, with the engine's own variables of the env file in its environment.
+# Run the hour here.
 run_local() {
-    local code=0 late=0 began output=$state/local.out line='' last='' word
-    trap 'stop_child TERM' INT TERM
-    (
-        cd "${setting[DISPATCH_ENGINE_DIR]}" || exit 127
-        exec {lock}>&- # a child that outlives us must not hold the lock
-        for name in "${!engine[@]}"; do export "$name=${engine[$name]}"; done
-        exec .venv/bin/python main.py --mode "${setting[DISPATCH_MODE]}" --slot "$slot"
-    ) >"$output" 2>&1 &
-    child=$!
-    now_ms; began=$REPLY
-    while kill -0 "$child" 2>/dev/null; do
-        elapsed "$began"
-        if ((REPLY > LOCAL_LIMIT_S)); then
-            late=1
-            stop_child TERM
-            pause "$KILL_AFTER_S"
-            stop_child KILL
-        fi
-        pause 1
-    done
-    wait "$child" || code=$?
-    while read -r line || [[ -n $line ]]; do [[ -n $line ]] && last=$line; done < <(tail -c 4000 "$output")
+    local word
+    run_engine local.out "$LOCAL_LIMIT_S" main.py --mode "${setting[DISPATCH_MODE]}" --slot "$slot"
     log "local hour $slot: exit $code: ${last:0:2000}"
     if ((code == 0)); then
         succeeded
@@ -261,8 +254,75 @@ run_local() {
     return "$code"
 }
 
+# run_engine OUTPUT LIMIT_S ARGUMENT...: its python, with the engine's own variables of the env file in its environment.
+# Sets code, late (it was stopped at the limit) and last, its last line.
+run_engine() {
+    local output=$state/$1 limit=$2 began line=''
+    shift 2
+    code=0 late=0 last=''
+    trap 'stop_child TERM' INT TERM
+    (
+        cd "${setting[DISPATCH_ENGINE_DIR]}" || exit 127
+        [[ -z $lock ]] || exec {lock}>&- # a child that outlives us must not hold the lock
+        for name in "${!engine[@]}"; do export "$name=${engine[$name]}"; done
+        exec .venv/bin/python "$@"
+    ) >"$output" 2>&1 &
+    child=$!
+    now_ms; began=$REPLY
+    while kill -0 "$child" 2>/dev/null; do
+        elapsed "$began"
+        if ((REPLY > limit)); then
+            late=1
+            stop_child TERM
+            pause "$KILL_AFTER_S"
+            stop_child KILL
+        fi
+        pause 1
+    done
+    wait "$child" || code=$?
+    while read -r line || [[ -n $line ]]; do [[ -n $line ]] && last=$line; done < <(tail -c 4000 "$output")
+}
+
 stop_child() {
     [[ -n $child ]] && kill -"$1" "$child" 2>/dev/null
+}
+
+# --- the inbox --------------------------------------------------------------------------------------------------------
+
+# Read, obey and answer what was written to the bot, in mode live: to read a message is to confirm it. Nothing is logged
+# where nothing was written; a fault is logged when it begins and when it ends, and told when it lasts.
+read_inbox() {
+    run_engine inbox.out "$INBOX_LIMIT_S" -m runtime --mode live inbox
+    if ((late)); then
+        inbox_failed "it did not end within $INBOX_LIMIT_S s and was stopped"
+    elif ((code)); then
+        inbox_failed "exit $code: ${last:0:1000}"
+    else
+        [[ $last =~ \"(read|obeyed|answered)\":\ *[1-9] ]] && log "inbox: ${last:0:1000}"
+        inbox_works
+    fi
+    return "$code"
+}
+
+# inbox_failed FAULT: `inbox_failed` in the state folder holds since when, whether it was told, and what it was.
+inbox_failed() {
+    local since='' told=no before='' fault
+    redact "$1"; fault=${REPLY//[[:cntrl:]]/ }
+    [[ -s $state/inbox_failed ]] && read -r since told before <"$state/inbox_failed"
+    # A moment after now was noted while the clock was wrong.
+    [[ $since =~ ^[0-9]{1,12}$ ]] && ((10#$since <= $(seconds))) || since=$(seconds)
+    [[ $fault == "$before" ]] || log "inbox: $fault"
+    if [[ $told != yes ]] && (($(seconds) - 10#$since > INBOX_ALERT_S)); then
+        alert inbox "$(say "messages to the bot have not been read for $((($(seconds) - 10#$since) / 60)) minutes:" \
+            "已有 $((($(seconds) - 10#$since) / 60)) 分钟没有读取发给机器人的消息：") $fault" && told=yes
+    fi
+    note inbox_failed "$since $told $fault"
+}
+
+inbox_works() {
+    [[ -e $state/inbox_failed ]] || return 0
+    log "inbox: works again"
+    rm -f "$state/inbox_failed"
 }
 
 # --- the dead man's switch --------------------------------------------------------------------------------------------
@@ -330,6 +390,7 @@ $2"
     text+=$'\n'$about
     log "alert $1: $2"
     send_telegram "$text" && return 0
+    [[ $action == inbox ]] && return 1 # tried again in a minute
     log "alert $1 was NOT delivered; it is kept for the next start"
     printf 'dispatch.sh: alert not delivered: %s: %s\n' "$1" "$2" >&2
     [[ -n $state ]] && { printf '%s\n' "$text" >>"$state/unsent"; } 2>/dev/null
@@ -379,7 +440,7 @@ send_telegram() {
 log() {
     [[ -n $state ]] || return 0
     redact "$1"
-    { printf '%(%FT%TZ)T %s\n' -1 "${REPLY//[[:cntrl:]]/ }" >>"$state/dispatch.log"; } 2>/dev/null || unwritable=1
+    { printf '%(%FT%TZ)T %s\n' -1 "${REPLY//[[:cntrl:]]/ }" >>"$state/$logbook"; } 2>/dev/null || unwritable=1
 }
 
 # note NAME TEXT: keep it in the state folder, whole or as it was before.
@@ -399,7 +460,8 @@ shorten() {
 # Of the log, and of what could not be told, two files of a quarter of a megabyte at most.
 rotate() {
     local size name
-    for name in dispatch.log unsent; do
+    for name in "$logbook" unsent; do
+        [[ $name == unsent && $action == inbox ]] && continue # the hour's
         size=0
         [[ -f $state/$name ]] && size=$(wc -c <"$state/$name")
         ((size > LOG_BYTES_MAX)) && mv -f "$state/$name" "$state/$name.1"
@@ -504,6 +566,7 @@ read_arguments() {
     while (($#)); do
         case $1 in
             --check | --dry-run | --local) action=${1#--} ;;
+            --inbox) inbox=1 ;;
             --slot) (($# > 1)) || stop '--slot: name a UTC hour, as 2026-11-21T09Z'; slot=$2; shift ;;
             -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
             -*) stop "unknown argument: $1; --help lists them" ;;
@@ -511,6 +574,13 @@ read_arguments() {
         esac
         shift || break
     done
+    if [[ -n $inbox ]]; then
+        case $action in
+            dispatch) action=inbox logbook=inbox.log ;;
+            check) ;;
+            *) stop "--inbox: goes with --check or alone, not with --$action" ;;
+        esac
+    fi
     [[ -n $slot ]] || printf -v slot '%(%Y-%m-%dT%HZ)T' -1
     [[ $slot =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}Z?$ ]] || stop "--slot: '$slot': write a UTC hour as 2026-11-21T09Z"
     slot=${slot%Z}Z
@@ -562,7 +632,7 @@ must() {
     [[ ${setting[$1]} =~ ^($2)$ ]] && return
     local shown="'${setting[$1]}'"
     [[ -z ${setting[$1]} ]] && shown='not set'
-    [[ $1 =~ TOKEN|CHAT|PING && -n ${setting[$1]} ]] && shown='(hidden)'
+    [[ $1 =~ TOKEN|CHAT|PING|IDS && -n ${setting[$1]} ]] && shown='(hidden)'
     ((${#setting[$1]} > SHOWN_MAX)) && shown="(${#setting[$1]} characters, hidden)"
     problems+=("$1: $shown: $3")
 }
@@ -572,15 +642,19 @@ check_settings() {
     must DISPATCH_MODE 'live|dry_run|paper' 'live, dry_run or paper'
     must TG_TOKEN '[0-9]+:[A-Za-z0-9_-]{10,}' "the bot's token, as 123456:ABC..."
     must TG_CHAT_ID '-?[0-9]{1,20}|@[A-Za-z0-9_]+' 'the id of the chat, or @name'
+    must TG_COMMAND_IDS "|$IDS" 'ids of people, as 12345678,87654321'
     must NOTIFY_LANG 'en|zh' 'en or zh'
     must TG_API_URL "https://api\.telegram\.org|$test_host" "Telegram's own, or loopback for tests"
     must DISPATCH_PING_URL "|https://[!-~]+|${test_host}[!-~]*" 'an https address, or nothing'
     must DISPATCH_FALLBACK 'none|local' 'none or local'
     must DISPATCH_STATE_DIR '/.*' 'an absolute path'
-    if [[ $action == local || ${setting[DISPATCH_FALLBACK]} == local ]]; then
+    if [[ $action == local || ${setting[DISPATCH_FALLBACK]} == local || -n $inbox ]]; then
         must DISPATCH_ENGINE_DIR '/.*' "the engine's checkout, as an absolute path"
     fi
-    if [[ $action != local ]]; then
+    if [[ -n $inbox && -z ${setting[TG_COMMAND_IDS]} ]]; then
+        problems+=('TG_COMMAND_IDS: not set: the ids of who may write to the bot, as 12345678,87654321')
+    fi
+    if [[ $action != local && $action != inbox ]]; then
         must DISPATCH_REPOSITORY "$REPOSITORY" 'write owner/name'
         must DISPATCH_WORKFLOW '[A-Za-z0-9_-][A-Za-z0-9_.-]*\.ya?ml' "the workflow's file name, as main.yml"
         must DISPATCH_REF "$REF" 'the branch that holds the workflow'
@@ -604,7 +678,12 @@ check_settings() {
 # Say all problems; by Telegram too, if its own settings are good and somebody else is the reader.
 refuse_settings() {
     printf 'dispatch.sh: %s\n' "${problems[@]}" >&2
-    if [[ $action != check && $action != dry-run && ! "${problems[*]}" =~ TG_|STATE_DIR|SCALE|TIMEOUT|curl: ]]; then
+    if [[ $action == inbox && ! "${problems[*]}" =~ STATE_DIR ]]; then
+        setting[DISPATCH_TIME_SCALE]=1 setting[DISPATCH_HTTP_TIMEOUT_S]=30
+        prepare
+        printf -v REPLY '%s; ' "${problems[@]}"
+        inbox_failed "$REPLY"
+    elif [[ $action != check && $action != dry-run && ! "${problems[*]}" =~ TG_[TA]|TG_CHAT|STATE_DIR|SCALE|TIMEOUT|curl: ]]; then
         prepare
         printf -v REPLY '%s\n' "${problems[@]}"
         alert settings "$(say 'the settings of the dispatcher are wrong:' '调度器的配置有误：')"$'\n'"$REPLY"
@@ -625,7 +704,8 @@ no_state() {
     state=''
     problems=("DISPATCH_STATE_DIR: the $1 cannot be made in $where: look at its owner and mode")
     printf 'dispatch.sh: %s\n' "${problems[0]}" >&2
-    [[ $action == check ]] || alert settings "$(say 'the settings of the dispatcher are wrong:' '调度器的配置有误：')"$'\n'"${problems[0]}"
+    [[ $action == check || $action == inbox ]] || # the hour tells it
+        alert settings "$(say 'the settings of the dispatcher are wrong:' '调度器的配置有误：')"$'\n'"${problems[0]}"
     exit 2
 }
 
@@ -677,7 +757,19 @@ check_everything() {
         [[ -x $engine_dir/.venv/bin/python && -f $engine_dir/main.py ]]
         verdict 'local engine' "$engine_dir: main.py and .venv/bin/python (make run ARGS=--help makes it)"
     fi
+    [[ -z $inbox ]] || check_inbox
     return "$failed"
+}
+
+# What the inbox needs, without reading a message: one that is asked for without an offset is not confirmed.
+check_inbox() {
+    telegram getUpdates '{"limit":1,"timeout":0}'; said=$(told)
+    [[ $status == 200 ]]; verdict 'inbox bot' "$said, must be 200; 409: a webhook, or another program, reads this bot"
+    run_engine check.out "$CHECK_LIMIT_S" -m runtime --mode live status --json
+    rm -f "$state/check.out"
+    redact "exit $code${last:+: $last}"; said=${REPLY:0:300}
+    ((code)) || said='the engine reads the account here'
+    ((code == 0)); verdict 'inbox store' "$said"
 }
 
 # --- small things -----------------------------------------------------------------------------------------------------

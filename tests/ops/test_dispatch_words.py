@@ -15,7 +15,7 @@ from tests.support.sources import ROOT
 
 RUNBOOK = ROOT / "docs" / "runbook"
 PAGES = {page.stem for page in (RUNBOOK / "outside").glob("*.md")}
-NOT_THE_DISPATCHERS = {"backup", "job_died", "refused_public", "watchdog"}
+NOT_THE_DISPATCHERS = {"backup", "channel", "job_died", "refused_public", "watchdog"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]{2}")
 Scene = Callable[[Dispatcher, GitHub], None]
 
@@ -78,8 +78,8 @@ SCENES: Mapping[str, Scene] = {
     for scene in (refused, unreachable, not_started, not_finished, failed, cancelled, timed_out, settings, heartbeat,
                   recovered, token, disk)
 }  # fmt: skip
-ELSEWHERE = {"overlap"}
-"""Told in a test of its own, which needs two starts."""
+ELSEWHERE = {"overlap", "inbox"}
+"""Told in tests of their own: the first needs two starts, the second an engine."""
 
 
 def test_every_alert_of_the_script_is_told_here_and_has_its_page() -> None:
