@@ -212,7 +212,7 @@ def test_what_was_written_is_obeyed_and_answered_once_and_a_silent_minute_leaves
     assert (len(job.log), len(job.telegram.messages)) == (1, 1)
 
 
-def test_two_never_overlap(job: Job) -> None:
+def test_two_of_them_never_overlap_and_the_second_does_nothing(job: Job) -> None:
     job.telegram.write(ME, ME, "/halt")
     job.state.mkdir()
     with (job.state / "inbox.lock").open("w") as held:
