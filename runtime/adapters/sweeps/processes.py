@@ -31,8 +31,9 @@ class Processes:
         for _ in range(ATTEMPTS_MAX):
             try:
                 for outcome in self._pool(joblib.delayed(self._evaluate)(task) for task in list(left.values())):
-                    left.pop(outcome.key, None)
-                    yield outcome
+                    # A pool that broke may hand over late what the next one has run again.
+                    if left.pop(outcome.key, None) is not None:
+                        yield outcome
             except BrokenProcessPool:
                 continue
             return

@@ -25,6 +25,7 @@ from runtime.adapters.simulated.conditions import (
     Script,
 )
 from runtime.adapters.simulated.exchange import SimulatedExchange
+from runtime.adapters.simulated.matching import quote_amount
 from runtime.domain.instruments import LotRule
 from runtime.domain.money import ZERO
 from runtime.domain.orders import EarnDone, EarnOutcome, Kind, Order, Outcome, Refused, Side, Unknown
@@ -552,7 +553,7 @@ def _traded(books: Books) -> Iterator[tuple[str, Decimal]]:
         base, sign = row.symbol.removesuffix("USDT"), 1 if row.side is Side.BUY else -1
         for fill in row.fills:
             yield base, sign * fill.qty
-            yield "USDT", -sign * (fill.price * fill.qty)
+            yield "USDT", -sign * quote_amount(fill.price, fill.qty)
             yield fill.commission_asset, -fill.commission
 
 
