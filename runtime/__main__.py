@@ -15,7 +15,7 @@ from secrets import token_hex
 from runtime.auditing import note, run_of
 from runtime.backup import Archive, Copied, Target, back_up, move, restore
 from runtime.book_commands import BOOK_COMMANDS
-from runtime.command import Arguments, keep_to_ourselves, say
+from runtime.command import Arguments, keep_to_ourselves, say, tell_aside, unsaid
 from runtime.command_line import command_line
 from runtime.config import asked_mode, read_settings, read_store_settings
 from runtime.desk import Desk
@@ -244,9 +244,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         answer, code = {"error": str(error)}, 2
     except EngineError as error:
         answer, code = {"error": str(error)}, 3
-    out = sys.stderr if getattr(given, "out", None) == "-" else sys.stdout  # what is exported stands alone
-    out.write(json.dumps({"exit_code": code, **answer}, ensure_ascii=False) + "\n")
-    return code
+    to_stderr = getattr(given, "out", None) == "-"  # what is exported stands alone
+    out = sys.stderr if to_stderr else sys.stdout
+    plain = not (out.encoding or "utf-8").lower().startswith("utf")
+    line = json.dumps({"exit_code": code, **answer}, ensure_ascii=plain)
+    (tell_aside if to_stderr else say)(line)
+    return code or (3 if unsaid else 0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -70,9 +71,27 @@ def heed_signals() -> Callable[[], str]:
 
 
 def say(text: str) -> None:
-    """Print a text and a line's end, on any terminal: what its encoding lacks is shown as an escape."""
+    """Print a text and a line's end, on any terminal: what its encoding lacks is shown as an escape. Nothing is raised:
+    what a run did does not depend on who listens (`unsaid` tells what was lost).
+    """
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.removesuffix("\n").encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    try:
+        sys.stdout.write(text.removesuffix("\n").encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        _go_on_silently(error)
+
+
+unsaid: list[str] = []
+"""Why standard output took no more, once, if it is to be told: a reader that has seen enough (`| head`) is no fault."""
+
+
+def _go_on_silently(error: OSError) -> None:
+    if not isinstance(error, BrokenPipeError):
+        unsaid.append(f"standard output: {error.strerror or error}")
+        tell_aside(unsaid[-1])
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def arguments(argv: Sequence[str] | None) -> Arguments:

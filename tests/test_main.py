@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -136,6 +139,49 @@ def test_any_terminal_gets_a_valid_exit_line(engine: Engine, encoding: str) -> N
     run = engine("--at", "é–", PYTHONIOENCODING=encoding)
     assert run.code == 2
     assert "é–" in run.line["error"]
+
+
+HOUR = str(ROOT / "main.py")
+
+
+@pytest.mark.parametrize("what", [HOUR, "-m runtime ledger", "-m runtime why --json"])
+def test_a_reader_that_has_seen_enough_is_no_fault_and_draws_no_traceback(engine: Engine, what: str) -> None:
+    """As `| head -1`, which ends before the writer: the hour is done all the same, with its own exit code."""
+    assert engine().code == 0
+    done = piped(engine, f"{sys.executable} {what} | true")
+    assert (done.stdout.split(), done.stderr) == (["0"], "")
+
+
+def test_an_export_that_its_reader_cuts_off_says_so(engine: Engine) -> None:
+    assert engine().code == 0
+    done = piped(engine, f"{sys.executable} -m runtime export --out - | true")
+    assert done.stdout.split() == ["3"]
+    assert json.loads(done.stderr) == {"exit_code": 3, "error": "export: standard output: Broken pipe"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_below_standard_output_is_one_clear_line(engine: Engine) -> None:
+    assert engine().code == 0
+    for what, code in ((HOUR, "0"), ("-m runtime ledger --json", "3"), ("-m runtime export --out -", "3")):
+        done = piped(engine, f"{sys.executable} {what} > /dev/full")
+        assert done.stdout.split() == [code]
+        assert "standard output: No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def piped(engine: Engine, command: str) -> subprocess.CompletedProcess[str]:
+    """The shell's command in the engine's folder; its standard output is the exit code of the pipe's first part."""
+    script = f"{command}\necho ${{PIPESTATUS[0]}}"
+    environment = {"PATH": os.environ["PATH"], "ENGINE_DATA_DIR": str(engine.folder), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        ["bash", "-c", script],
+        env=environment,
+        cwd=engine.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def test_live_over_loopback_trades_and_shows_no_secret(engine: Engine) -> None:

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from runtime.errors import Unavailable
+from runtime.errors import BadInput, Unavailable
 
 Write = Callable[[str], object]
 PRIVATE = 0o600
@@ -31,9 +31,13 @@ PRIVATE = 0o600
 def whole_file(path: Path) -> Iterator[Write]:
     """Write the file at `path`, replacing one that is there; on any exception nothing is changed.
 
-    `Unavailable` if it cannot be written.
+    A link stays, and what it names is written. `BadInput` for what is there and no file (a device, a pipe): a new file
+    in its place would destroy it. `Unavailable` if it cannot be written.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput("out", str(path), "must be a file, or - for standard output")
+        path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         file, waiting = _opened(path)
     except OSError as error:
@@ -66,8 +70,11 @@ def whole_stream() -> Iterator[Write]:
         yield file.write
         file.seek(0)
         sys.stdout.flush()
-        with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", newline="") as out:
-            shutil.copyfileobj(file, out)
+        try:
+            with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", newline="") as out:
+                shutil.copyfileobj(file, out)
+        except OSError as error:
+            raise Unavailable("export", f"standard output: {error.strerror or error}") from None
 
 
 def _opened(path: Path) -> tuple[IO[str], Path | None]:

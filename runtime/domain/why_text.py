@@ -7,10 +7,12 @@ show them as plain text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from runtime.domain.layout import NONE, shortened
+from runtime.domain.layout import NONE, money, percent, shortened
 from runtime.domain.markdown import safe, table, without_figures
 from runtime.domain.messages import clean, escape
 from runtime.domain.paging import units
@@ -20,6 +22,12 @@ from runtime.domain.why import FIGURES, Card, Choice, Deed, HeldBack, Judged, So
 TELEGRAM_UNITS_MAX = 3_500
 """A card is one message: what does not fit is counted, and is in the report."""
 Shown = Callable[[str], str]
+_FIGURE = re.compile(r"-?\d{1,18}(\.\d{1,28})?")
+_AS_PEOPLE_READ: Mapping[str, Callable[[Decimal], str]] = {
+    "drawdown": percent,
+    "part": percent,
+    "equity": lambda amount: f"{money(amount)} USDT",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ class _Page:
         if card.regime_on is not None:
             yield self.line("regime_on" if card.regime_on else "regime_off")
         seen = sorted(card.saw, key=lambda name: FIGURES.index(name) if name in FIGURES else len(FIGURES))
-        yield from (f"{self.word('saw', name)} {self.shown(card.saw[name])}" for name in seen)
+        yield from (f"{self.word('saw', name)} {self.shown(_figure(name, card.saw[name]))}" for name in seen)
 
     def _source(self, source: Source) -> Iterator[str]:
         named = {"version": source.version, "date": source.as_of_date, "age": source.age_days}
@@ -108,7 +116,8 @@ class _Page:
 
     def choice(self, choice: Choice) -> str:
         told = {"symbol": choice.symbol, "size": choice.size, **choice.numbers}
-        values = {name: self.shown(value) for name, value in told.items()}
+        as_part = "part" if choice.what in {"select", "exit"} else ""
+        values = {name: self.shown(_figure(as_part if name == "size" else name, v)) for name, v in told.items()}
         values["reason"] = self.word("reason", choice.reason)
         compared = self._compared(choice.numbers) if choice.what == "exit" else []
         said = text(f"choice.{choice.what}", self.language, values) if known(f"choice.{choice.what}") else ""
@@ -139,13 +148,23 @@ class _Page:
         """A text of its own for each condition not met, or the gate's: that of one of its numbers, where it has one.
         A text whose numbers are not all there would say nothing.
         """
-        values = {name: self.shown(value) for name, value in held.numbers.items() if value}
+        numbers = dict(held.numbers)
+        if numbers.get("shortfall", "").startswith("-"):
+            numbers["over"] = numbers.pop("shortfall").removeprefix("-")
+        values = {name: self.shown(value) for name, value in numbers.items() if value}
         failed = held.numbers.get("failed", "").split()
         special = [f"change.{held.gate}.{name}" for name in values if known(f"change.{held.gate}.{name}")]
         keys = [f"change.condition.{name}" for name in failed] or special[:1] or [f"change.{held.gate}"]
         for key in filter(known, keys):
             if placeholders(CATALOGUE[key][0]) <= values.keys():
                 yield text(key, self.language, values)
+
+
+def _figure(name: str, value: str) -> str:
+    """A figure as people read it: a part of something in per cent, equity to the cent; any other as it is."""
+    if name not in _AS_PEOPLE_READ or not _FIGURE.fullmatch(value):
+        return value
+    return _AS_PEOPLE_READ[name](Decimal(value))
 
 
 def why_html(card: Card, language: Language, limit: int = TELEGRAM_UNITS_MAX) -> str:

@@ -127,6 +127,24 @@ def test_a_long_name_has_room_for_its_half(tmp_path: Path) -> None:
     assert target.read_text() == "a"
 
 
+def test_what_is_no_file_is_refused_and_stays(tmp_path: Path) -> None:
+    """A device or a pipe of that name would be gone, replaced by a file."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(BadInput, match="must be a file"):
+            break_off(whole_file(tmp_path / name))
+        assert (tmp_path / name).is_fifo()
+
+
+def test_a_link_stays_and_what_it_names_is_written(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real.csv")
+    with whole_file(tmp_path / "link") as write:
+        write("a")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real.csv").read_text() == "a"
+
+
 def test_standard_output_gets_all_of_it_or_nothing(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     with pytest.raises(BadInput):
         break_off(whole_stream())

@@ -46,9 +46,21 @@ def test_a_real_hour_says_what_it_compared_and_what_would_have_to_change() -> No
     )
     assert told["XRPUSDT", "qualifies, not selected"].needs == ("its rank 3 must be 2 or better (score 3.34532)",)
     assert told["BTCUSDT", "too little bitcoin to trim"].compared == ("min 20", "value 0")
+    assert {"equity 9,991.10 USDT", "drawdown 0.0 %"} <= set(worded(card, Language.EN).saw)
+    assert "hold ETHUSDT, 63.1 % of the sleeve" in worded(card, Language.EN).decided
     assert "regime on" in worded(card, Language.EN).saw
     assert any(line.startswith("buy bitcoin, 2 x 15 USDT") for line in worded(card, Language.EN).decided)
     assert any("ETHUSDT done" in line for line in worded(card, Language.EN).did)
+
+
+def test_what_is_over_its_target_is_not_said_to_lack_a_negative_amount() -> None:
+    def needs(shortfall: str) -> tuple[str, ...]:
+        numbers = {"shortfall": shortfall, "min": "455", "target": "4552"}
+        card = an_hours_card(Gate("below_minimum", Sleeve.TREND, "QQQUSDT", numbers=numbers))
+        return next(held.needs for held in worded(card, Language.EN).held if held.symbol == "QQQUSDT")
+
+    assert needs("-208.78") == ("it holds 208.78 USDT more than its target, and must lack 455",)
+    assert needs("208.78") == ("what it lacks of its target, 208.78, must reach 455 USDT",)
 
 
 def test_the_card_in_the_store_is_the_card_of_the_report() -> None:

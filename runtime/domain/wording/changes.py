@@ -67,6 +67,10 @@ CHANGES: Mapping[str, tuple[str, str]] = {
         "what it lacks of its target, {shortfall}, must reach {min} USDT",
         "距目标的缺口 {shortfall} 须达到 {min} USDT",
     ),
+    "change.below_minimum.over": (
+        "it holds {over} USDT more than its target, and must lack {min}",
+        "持有超出目标 {over} USDT，须低于目标 {min}",
+    ),
     "change.order_cap": ("cut to {cap}: equity must be larger for {budget}", "已减至 {cap}：买入 {budget} 需更多资产"),
     "change.buys_day_cap": (
         "cut to {cap}: the rest of {budget} waits for the next UTC day",
@@ -116,6 +120,10 @@ CHANGES: Mapping[str, tuple[str, str]] = {
     "change.earn_minimum": ("the amount {amount} must reach {min}", "数量 {amount} 须达到 {min}"),
     "change.earn_quota": ("the quota {quota} must cover {amount}", "额度 {quota} 须覆盖 {amount}"),
     "change.fuel_enough": ("BNB held {value} must fall below {min} USDT", "持有 BNB {value} 须低于 {min} USDT"),
+    "change.fuel_spent": (
+        "what is left must fall below the minimum before an hour's trades",
+        "剩余须在交易前低于最低额",
+    ),
     # conditions of a candidate
     "change.condition.regime": (
         "bitcoin's close {btc_close} must be above its ma200 {btc_ma200}, and the slope {btc_ma200_slope} above 0",
