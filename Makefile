@@ -35,7 +35,8 @@ SCRIPTS := .ci/run ops/container/run.sh ops/vps-dispatch/dispatch.sh ops/vps-dis
 
 # More arguments for the command behind a target: make run ARGS=--help, make test ARGS="-k ledger -x"
 ARGS ?=
-WORKERS ?= 2
+# One more than CI's cores: many tests wait, for a process that was killed or for somebody who never answers.
+WORKERS ?= 3
 
 .PHONY: help
 help: ## list the targets
@@ -47,7 +48,7 @@ run: $(RUNTIME) ## run one cycle: make run ARGS="..."
 
 .PHONY: test
 test: $(DEVELOPMENT) ## run every test: make test ARGS="-k ledger -x"
-	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPMENT) ## ruff (rules and format), mypy, the workflows, the shell scripts
