@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
@@ -11,21 +11,25 @@ from runtime.answers import Kept
 from runtime.books import listed, opened_state
 from runtime.domain.ledger import OWNED, Book, Entry
 from runtime.domain.lots import Method
+from runtime.domain.markdown import without_figures
 from runtime.domain.money import plain
 from runtime.domain.site import Booked, Earning, HourRow, Ratios, Site, Trouble
 from runtime.domain.slots import slot_date, slots_between
 from runtime.domain.state import State
+from runtime.domain.tape import read_chain
 from runtime.domain.why import unpacked
-from runtime.errors import Abort, BadInput
+from runtime.errors import Abort, BadInput, EngineError
 from runtime.ports import CycleRecord, Store
 from runtime.results import PERIODS, Performance, performance, profits
 
 PAGE = 500
 DAYS_MAX = 400
+Tapes = Mapping[str, Callable[[], list[str]]]
+"""The tapes that this machine keeps, by slot."""
 BOOKED_MAX = 500
 
 
-def site_of(store: Store, days: int, kept: Kept) -> Site:
+def site_of(store: Store, days: int, kept: Kept, tapes: Tapes | None = None) -> Site:
     """The last `days` of the account; `BadInput` for too many, `Abort` without books or hours."""
     if not 1 <= days <= DAYS_MAX:
         raise BadInput("--days", days, f"must be 1 to {DAYS_MAX}")
@@ -37,7 +41,7 @@ def site_of(store: Store, days: int, kept: Kept) -> Site:
     entries = list(listed(store, first, last))[-BOOKED_MAX:]
     return Site(
         state.account,
-        tuple(_hour(record, kept) for record in records),
+        tuple(_hour(record, kept, tapes or {}) for record in records),
         tuple(_missed(records)),
         tuple(Trouble(kind, seen.opened, seen.count, seen.last_told) for kind, seen in sorted(state.incidents.items())),
         tuple(_booked(entry) for entry in reversed(entries)),
@@ -64,7 +68,19 @@ def _missed(records: list[CycleRecord]) -> Iterator[str]:
         yield from reversed(slots_between(older.slot, newer.slot))
 
 
-def _hour(record: CycleRecord, kept: Kept) -> HourRow:
+def _taped(record: CycleRecord, tapes: Tapes) -> str:
+    """What became of the hour's tape, every record of it read."""
+    if record.slot not in tapes:
+        return ""
+    try:
+        lines = tapes[record.slot]()
+        read_chain(lines)
+    except EngineError as error:
+        return f"damaged: {without_figures(str(error))}"
+    return "whole" if f'"sha256":"{record.tape_sha256}"' in lines[-1] else "of another run of this hour"
+
+
+def _hour(record: CycleRecord, kept: Kept, tapes: Tapes) -> HourRow:
     said = record.summary
     report = kept(record.slot) or {}
     return HourRow(
@@ -78,6 +94,7 @@ def _hour(record: CycleRecord, kept: Kept) -> HourRow:
         said.get("pool", ""),
         unpacked(record.card, record.slot) if record.card else None,
         tuple((str(alert.get("kind")), str(alert.get("severity"))) for alert in report.get("alerts", ())),
+        _taped(record, tapes),
     )
 
 

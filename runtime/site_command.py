@@ -8,8 +8,8 @@ from pathlib import Path
 
 from runtime.desk import Desk
 from runtime.domain.site import public
-from runtime.errors import BadInput
-from runtime.site import site_of
+from runtime.errors import BadInput, EngineError
+from runtime.site import Tapes, site_of
 
 DAYS = 30
 
@@ -26,12 +26,21 @@ def run_report(desk: Desk, given: argparse.Namespace) -> Mapping[str, object]:
     """Build the site and put it in its folder."""
     if desk.read_only:
         raise BadInput("mode", "dry_run", "must not be dry_run: a site is a folder of files")
-    site = site_of(desk.store, given.days, desk.places.kept)
+    site = site_of(desk.store, given.days, desk.places.kept, _tapes(desk))
     site = public(site) if given.redact else site
     files = desk.places.site(Path(given.folder), site, desk.language)
     if not given.json:
         desk.say(f"{files} files in {given.folder}: open index.html there")
     return {"site": given.folder, "files": files, "hours": len(site.hours), "newest": site.hours[0].slot}
+
+
+def _tapes(desk: Desk) -> Tapes:
+    """The account's own tapes on this machine by slot; none where it keeps none."""
+    try:
+        found = desk.places.tapes(None)
+    except EngineError:
+        return {}
+    return {Path(name).name.partition(".")[0]: read for name, read in found.items()}
 
 
 SITE_COMMANDS: Mapping[str, Callable[[Desk, argparse.Namespace], Mapping[str, object]]] = {"report": run_report}

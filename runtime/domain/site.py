@@ -17,7 +17,9 @@ from runtime.domain.why import Card
 
 @dataclass(frozen=True, slots=True)
 class HourRow:
-    """One hour: how it ended, `equity` in USDT and the return `index` after it; None = not known or not shown."""
+    """One hour: how it ended, `equity` in USDT and the return `index` after it; None = not known or not shown. `tape`
+    says whether this machine's tape of it is the one that the store knows; empty = there is none here.
+    """
 
     slot: str
     status: str
@@ -29,6 +31,7 @@ class HourRow:
     pool: str
     card: Card | None
     alerts: tuple[tuple[str, str], ...] = ()
+    tape: str = ""
 
     @property
     def day(self) -> str:

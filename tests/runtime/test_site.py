@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -115,6 +116,18 @@ def test_the_command_writes_a_site_and_refuses_a_folder_that_is_not_one(
     assert main(["--mode", "paper", "report", str(place), "--redact", "--json"]) == 0
     line = json.loads(capsys.readouterr().out)
     assert line["files"] == sum(1 for path in place.rglob("*") if path.is_file())
+    page = place / "hours" / "2026-03-15T09Z.html"
+    assert "<dt>Tape</dt><dd>whole</dd>" in page.read_text()
+    (tape,) = (tmp_path / "var").rglob("*.jsonl.gz")
+    lines = gzip.decompress(tape.read_bytes()).splitlines(keepends=True)
+    for left, said in (([*lines[:3], *lines[4:]], "damaged: "), (lines[:-1], "of another run"), ([], "not on this")):
+        if left:
+            tape.write_bytes(gzip.compress(b"".join(left)))
+        else:
+            tape.unlink()
+        assert main(["--mode", "paper", "report", str(place), "--redact", "--json"]) == 0
+        assert f"<dt>Tape</dt><dd>{said}" in page.read_text()
+    capsys.readouterr()
     assert (place / "index.html").is_file()
     (place / ".nojekyll").unlink()
     assert main(["--mode", "paper", "report", str(place)]) == 2
