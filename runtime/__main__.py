@@ -22,7 +22,7 @@ from runtime.desk import Desk
 from runtime.domain.audit import EventKind
 from runtime.domain.control import Mode
 from runtime.domain.money import parse_decimal, plain
-from runtime.domain.slots import MINUTE_MS
+from runtime.domain.slots import MINUTE_MS, ago_text
 from runtime.domain.state import refuse_unusable
 from runtime.errors import BadInput, EngineError, SettingsError
 from runtime.operations import (
@@ -124,7 +124,7 @@ def _heartbeat(settings: Settings, store: Archive, given: argparse.Namespace) ->
     minutes = (loaded.read_ms - newest.ended_ms) // MINUTE_MS
     if minutes > given.max_age_minutes:
         raise EngineError(
-            f"the last hour that ended is {newest.slot}, {minutes} minutes ago: {given.max_age_minutes} allowed"
+            f"the last hour that ended is {newest.slot}, {ago_text(minutes)}: {given.max_age_minutes} minutes allowed"
         )
     return {"slot": newest.slot, "age_minutes": minutes, "ended_with": newest.exit_code}
 

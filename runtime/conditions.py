@@ -122,7 +122,8 @@ def _gates(hour: Hour) -> None:
     held, gates = hour.decided.memory.holdings, hour.decided.gates
     for gate in compress(gates, map(TELLING.__contains__, map(_NAME, gates))):
         if gate.name == "indicators_missing" and gate.symbol:
-            hour.lasting(AlertKind.INDICATORS_MISSING, gate.symbol, symbol=gate.symbol, why=gate.numbers.get("why", ""))
+            why = gate.numbers.get("why", "").removeprefix(f"{gate.symbol} ")
+            hour.lasting(AlertKind.INDICATORS_MISSING, gate.symbol, symbol=gate.symbol, why=why)
         elif gate.name == "not_trading" and gate.symbol in held:
             status = gate.numbers.get("status", gate.numbers.get("why", ""))
             hour.lasting(AlertKind.SYMBOL_NOT_TRADING, gate.symbol, symbol=gate.symbol, status=status)

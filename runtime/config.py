@@ -143,7 +143,9 @@ def read_store_settings(mode: str | None = None, market: str | None = None) -> S
     overrides["store"] = "sqlite" if mode == RunMode.PAPER else environment.get("ENGINE_STORE", "firestore")
     settings = parse_settings(environment, overrides)
     if settings.store == "firestore" and not settings.google_project:
-        raise SettingsError(("GOOGLE_CLOUD_PROJECT: not set – name the project that holds Firestore",))
+        raise SettingsError(
+            ("GOOGLE_CLOUD_PROJECT: not set – name the project that holds Firestore, or set ENGINE_STORE=sqlite",)
+        )
     return settings
 
 

@@ -17,7 +17,7 @@ from runtime.desk import Desk
 from runtime.domain.documents import encode
 from runtime.domain.ledger import Book
 from runtime.domain.money import plain
-from runtime.domain.orders import Intent
+from runtime.domain.orders import Intent, Kind
 from runtime.domain.state import State, refuse_unusable
 from runtime.domain.texts import Language
 from runtime.domain.why_text import worded
@@ -104,7 +104,7 @@ def _short(intent: Intent) -> dict[str, Any]:
     return {
         "id": intent.id,
         "symbol": intent.symbol,
-        "side": intent.side.value,
+        "side": intent.side.value if intent.kind is Kind.ORDER else intent.kind.value,
         "quantity": plain(intent.quantity),
         "detail": intent.detail,
     }

@@ -40,8 +40,9 @@ def status_text(status: Status, overview: Mapping[str, Any], *, colour: bool = F
     row(made, "control", f"{status.mode}{until}{who}")
     row(made, "equity", f"{money(status.equity)} USDT, drawdown {percent(status.drawdown)}")
     if status.pool is not None:
-        degraded = f", DEGRADED for {status.pool.degraded_cycles} hours" if status.pool.degraded else ""
-        row(made, "pool", f"{status.pool.rung} {status.pool.version}{degraded}")
+        hours = status.pool.degraded_cycles
+        degraded = f", DEGRADED for {hours} hour{'' if hours == 1 else 's'}" if status.pool.degraded else ""
+        row(made, "pool", f"{label('rung', status.pool.rung, Language.EN)}, version {status.pool.version}{degraded}")
     for name in ("managed", "earn", "reserved", "drift"):
         if overview[name]:
             row(made, name, [f"{amount} {asset}" for asset, amount in overview[name].items()])
@@ -79,6 +80,9 @@ def orders_text(listed: Mapping[str, Sequence[Mapping[str, Any]]], *, colour: bo
     """Open intents and those of the newest hour."""
     tables = []
     for title, orders in listed.items():
+        if not orders:
+            tables.append(table(f"Orders, {title}: none", ()))
+            continue
         tables.append(table(f"Orders, {title}", ("id", "symbol", "side", ">quantity", "status", "detail")))
         for order in orders:
             cells = ("id", "symbol", "side", "quantity", "status", "detail")

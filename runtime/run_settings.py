@@ -93,7 +93,9 @@ class Settings(Frozen):
         if self.mode is not RunMode.PAPER:
             problems += _secret_problems(self)
             if self.store == "firestore" and not self.google_project:
-                problems.append("GOOGLE_CLOUD_PROJECT: not set – name the project that holds Firestore")
+                problems.append(
+                    "GOOGLE_CLOUD_PROJECT: not set – name the project that holds Firestore, or set ENGINE_STORE=sqlite"
+                )
         if problems:
             raise SettingsError(tuple(problems))
         return self

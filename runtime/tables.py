@@ -14,12 +14,15 @@ from rich.text import Text
 
 from runtime.domain.csv_text import one_line
 
-WIDTH = 118
+WIDTH, HEIGHT = 118, 100
+"""Cells of a page. A terminal that calls itself dumb is taken for 80 wide where one of the two is not given."""
 
 
 def table(title: str, heads: Sequence[str]) -> Table:
-    """A table without rows; a head that begins with `>` sets its column to the right."""
-    made = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    """A table without rows; a head that begins with `>` sets its column to the right. Without heads there is no line
+    for them.
+    """
+    made = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, show_header=any(heads))
     for head in heads:
         made.add_column(head.removeprefix(">"), justify="right" if head.startswith(">") else "left", overflow="fold")
     return made
@@ -34,7 +37,7 @@ def row(to: Table, *cells: str | list[str]) -> None:
 def printed(tables: Iterable[Table], *, colour: bool) -> str:
     """The tables as text, each below its title."""
     out = io.StringIO()
-    console = Console(file=out, width=WIDTH, force_terminal=colour, no_color=not colour, highlight=False)
+    console = Console(file=out, width=WIDTH, height=HEIGHT, force_terminal=colour, no_color=not colour, highlight=False)
     for one in tables:
         if one.title:
             console.print(Text(str(one.title), style="bold"))

@@ -36,7 +36,7 @@ def _pool_place(settings: Settings, name: str | None, as_of: date | None) -> Poo
     if name is None:
         name = CLOUD if settings.google_project else settings.artifact_file
     if name is None:
-        raise BadInput("place", None, "must be named: neither GOOGLE_CLOUD_PROJECT nor STRATEGY_ARTIFACT_FILE is set")
+        raise BadInput("place", "", "must be named: neither GOOGLE_CLOUD_PROJECT nor STRATEGY_ARTIFACT_FILE is set")
     if name != CLOUD:
         return PoolFile(Path(name), as_of)
     if not settings.google_project:

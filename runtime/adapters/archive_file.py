@@ -43,7 +43,7 @@ class ArchiveFile:
         """
         if self._path.exists():
             raise BadInput("file", str(self._path), "must not exist yet: a backup is never overwritten")
-        with _translated(), ExitStack() as opened:
+        with _translated(self._path), ExitStack() as opened:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             body = opened.enter_context(tempfile.TemporaryFile(dir=self._path.parent))
             count = sum(body.write(f"{line}\n".encode()) > 0 for line in lines)
@@ -60,7 +60,7 @@ class ArchiveFile:
 
     def lines(self) -> Iterator[str]:
         """The lines without their breaks; `Unavailable` if there is no such file, `BadPayload` if it is not text."""
-        with _translated(), ExitStack() as opened:
+        with _translated(self._path), ExitStack() as opened:
             file: BinaryIO = opened.enter_context(self._path.open("rb"))
             if file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC:
                 file.seek(0)
@@ -114,9 +114,9 @@ def _flush_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(path: Path) -> Iterator[None]:
     """The file system's errors as `Unavailable`."""
     try:
         yield
     except OSError as error:
-        raise Unavailable("archive file", error.strerror or type(error).__name__) from None
+        raise Unavailable(f"archive file {path}", error.strerror or type(error).__name__) from None

@@ -73,7 +73,7 @@ def test_no_key_and_no_token_is_asked_for_and_75_minutes_is_the_limit(watch: Wat
     code, line = watch(ENGINE_STORE="sqlite")
     assert code == 3
     assert line["error"].startswith("the last hour that ended is 2026-11-21T09Z, 8")
-    assert line["error"].endswith("75 allowed")
+    assert line["error"].endswith("75 minutes allowed")
 
 
 def test_the_newest_hour_counts(watch: Watch) -> None:

@@ -92,7 +92,8 @@ def test_every_command_takes_json() -> None:
 def test_status_says_how_the_account_stands(account: Run) -> None:
     answer = account("status", "--json")[1]
     assert (answer["equity"], answer["mode"], answer["missed"]) == ("9991.10", "run", 0)
-    assert "fresh_upstream 2026-03-01-core_major" in account("status")[2]
+    assert "fresh upstream, version 2026-03-01-core_major" in account("status")[2]
+    assert "subscribe" in account("orders")[2]  # an Earn move is neither bought nor sold
     account("control", "halt", "--why", "news", "--who", "me")
     assert account("status", "--json")[1]["mode"] == "halt"
     assert "halt by me: news" in account("status")[2]
