@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from itertools import combinations
@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.cog.runtime import Runtime
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from main import main
 from runtime.adapters.metrics import metrics_text, write_metrics
@@ -232,3 +236,59 @@ def test_the_dashboards_panels_have_own_numbers_do_not_overlap_and_name_the_chos
     sources += [target["datasource"] for panel in panels for target in panel["targets"]]
     assert all(source == {"type": "prometheus", "uid": "${datasource}"} for source in sources)
     assert {variable["name"] for variable in dashboard()["templating"]["list"]} == {"datasource", "account"}
+
+
+@pytest.fixture(scope="module")
+def grafana() -> Callable[[dict[str, Any]], Any]:
+    """A document as Grafana's own types read it, written out again: without what they do not know."""
+    register_default_plugins()
+    return lambda document: json.loads(JSONEncoder().encode(Dashboard.from_json(document)))
+
+
+def lost(here: Any, there: Any, path: str = "") -> list[str]:
+    """What stands here and not there, by its path; `there` may hold more."""
+    if isinstance(here, dict) and isinstance(there, dict):
+        pairs = [(f"{path}.{name}", value, there.get(name)) for name, value in here.items()]
+    elif isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
+        pairs = [(f"{path}[{number}]", *pair) for number, pair in enumerate(zip(here, there, strict=True))]
+    else:
+        return [] if here == there else [path]
+    return [name for where, one, other in pairs for name in lost(one, other, where)]
+
+
+def test_grafana_reads_all_of_the_dashboard(grafana: Callable[[dict[str, Any]], Any]) -> None:
+    document = dashboard()
+    read = grafana(document)
+    assert lost(document, read) == []
+    assert [panel["type"] for panel in read["panels"]] == [panel["type"] for panel in document["panels"]]
+
+
+@pytest.mark.parametrize("field", ["title", "gridPos", "targets", "fieldConfig", "options"])
+def test_a_field_that_grafana_does_not_know_is_found(grafana: Callable[[dict[str, Any]], Any], field: str) -> None:
+    """The check itself: a misspelt field of a panel is one that Grafana would drop without a word."""
+    document = dashboard()
+    panel = document["panels"][0]
+    panel[f"{field}s"] = panel.pop(field)
+    assert lost(document, grafana(document)) == [f".panels[0].{field}s"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [(("targets", 0), "exprs"), (("options",), "texts"), (("fieldConfig", "defaults"), "units"), (("gridPos",), "hh")],
+)
+def test_one_deeper_in_a_panel_is_found_too(
+    grafana: Callable[[dict[str, Any]], Any], path: tuple[str | int, ...], name: str
+) -> None:
+    document = dashboard()
+    inner: Any = document["panels"][0]
+    for step in path:
+        inner = inner[step]
+    inner[name] = "x"
+    (found,) = lost(document, grafana(document))
+    assert found.endswith(f".{name}")
+
+
+def test_every_type_of_panel_is_one_that_the_types_know() -> None:
+    register_default_plugins()
+    known = Runtime().panelcfg_variants
+    assert {panel["type"] for panel in dashboard()["panels"]} <= known.keys()
