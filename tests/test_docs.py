@@ -171,7 +171,7 @@ def test_the_locks_name_exact_versions_with_hashes_and_agree() -> None:
     assert {name: channels.get(name) for name in runtime} == runtime, "the engine itself is the same with them"
     assert {name: development.get(name) for name in channels} == channels
     assert "apprise" in channels.keys() - runtime.keys()
-    exact = re.compile(r"[\w.\[\]-]+==[\w.]+( ; [^-]+)?( --hash=sha256:[0-9a-f]{64})+")
+    exact = re.compile(r"[\w.\[\]-]+==[\w.!]+( ; [^-]+)?( --hash=sha256:[0-9a-f]{64})+")
     assert all(exact.fullmatch(line) for line in (*runtime.values(), *development.values()))
     assert {name: development.get(name) for name in runtime} == runtime
     assert {"python-binance", "google-cloud-firestore", "google-auth", "requests", "pydantic"} <= runtime.keys()
