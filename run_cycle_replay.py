@@ -61,10 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _arguments(argv)
     settings = parse_settings({}, {"language": given.language})
     try:
-        if given.sweep is not None:
-            return _sweep(given)
-        if given.history is not None:
-            return _history(given)
+        if given.sweep is not None or given.history is not None:
+            return _past(given)
         if given.download is not None:
             return _download(given)
         return _tape(given, settings) if given.tape else _fixture(given, settings)
@@ -132,6 +130,15 @@ def _one_tape(path: Path, strategy: Strategy, changes: Mapping[str, str]) -> int
     if not differences:
         say(f"{slot}: identical · tape SHA-256 {json.loads(lines[-1])['sha256']}")
     return 1 if differences else 0
+
+
+def _past(given: argparse.Namespace) -> int:
+    """A history or a sweep; Ctrl-C while candles are read, before there is a run to stop, has the usual words."""
+    try:
+        return _sweep(given) if given.sweep is not None else _history(given)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{given.run_id}: interrupted; the same command goes on from there ({given.out})\n")
+        return 1
 
 
 def _history(given: argparse.Namespace) -> int:

@@ -145,3 +145,21 @@ def test_a_pair_that_is_listed_later_joins_then_and_is_noted(candles: Path, tmp_
     done = run(folder, tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "ETHUSDT" in done.stderr
+
+
+@pytest.mark.parametrize("sweep", [False, True], ids=["a run", "a sweep"])
+def test_ctrl_c_while_candles_are_read_has_the_usual_words(tmp_path: Path, sweep: bool) -> None:
+    """The folder of candles is told of by its manifest; reading that one takes for ever."""
+    manifest, space = tmp_path / "candles" / "manifest.json", tmp_path / "space.toml"
+    manifest.parent.mkdir()
+    os.mkfifo(manifest)
+    space.write_text("[search]\nobjective='total'\ntrials=1\n[parameters]\nSTRATEGY_PARAM_TOP_N={low=1,high=2}\n")
+    asked = command(manifest.parent, tmp_path / "out", *(("--sweep", str(space)) if sweep else ()))
+    with (
+        subprocess.Popen(asked, env=ENVIRONMENT, text=True, stderr=subprocess.PIPE) as process,
+        manifest.open("w"),  # opens when the run has begun to read
+    ):
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said == f"replay: interrupted; the same command goes on from there ({tmp_path}/out)\n"

@@ -1,12 +1,16 @@
 """Trials on the cores of this machine, by joblib.
 
 A worker that is killed takes its process pool with it. What it had not handed over is run again in a new one; what was
-handed over is not.
+handed over is not. A sweep that is killed leaves workers that nobody can end: each looks whether it is still the
+child of the process that started it, and ends, in the middle of a trial too, when it is not.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
+from threading import Thread
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -15,6 +19,7 @@ from runtime.domain.trials import Outcome, Task
 from runtime.errors import Unavailable
 
 ATTEMPTS_MAX = 3
+LOOK_EVERY_S = 0.5
 Evaluate = Callable[[Task], Outcome]
 
 
@@ -24,7 +29,14 @@ class Processes:
     def __init__(self, evaluate: Evaluate, jobs: int) -> None:
         """`jobs` is how many processes there are; they are started with the first batch and kept."""
         self._evaluate = evaluate
-        self._pool = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered", batch_size=1)
+        self._pool = joblib.Parallel(
+            n_jobs=jobs,
+            backend="loky",
+            return_as="generator_unordered",
+            batch_size=1,
+            initializer=_live_with,
+            initargs=(os.getpid(),),
+        )
 
     def __call__(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         left = {task.key: task for task in tasks}
@@ -38,3 +50,14 @@ class Processes:
                 continue
             return
         raise Unavailable("worker processes", f"they died {ATTEMPTS_MAX} times; the same command goes on from here")
+
+
+def _live_with(parent: int) -> None:
+    """Begin a worker: it ends soon after the process that started it, however that ended."""
+    Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
+
+
+def _outlive_nobody(parent: int) -> None:
+    while os.getppid() == parent:  # an orphan has another one
+        time.sleep(LOOK_EVERY_S)
+    os._exit(1)  # at once: nobody is left to be handed anything
