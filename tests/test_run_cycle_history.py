@@ -149,9 +149,11 @@ def test_a_pair_that_is_listed_later_joins_then_and_is_noted(candles: Path, tmp_
 
 @pytest.mark.parametrize("sweep", [False, True], ids=["a run", "a sweep"])
 def test_ctrl_c_while_candles_are_read_has_the_usual_words(tmp_path: Path, sweep: bool) -> None:
-    """The folder of candles is told of by its manifest; reading that one takes for ever."""
+    """The first file of the folder that is read has no end."""
     manifest, space = tmp_path / "candles" / "manifest.json", tmp_path / "space.toml"
     manifest.parent.mkdir()
+    for symbol in ("BTCUSDT", *PAIRS):
+        (manifest.parent / f"{symbol}.csv").touch()
     os.mkfifo(manifest)
     space.write_text("[search]\nobjective='total'\ntrials=1\n[parameters]\nSTRATEGY_PARAM_TOP_N={low=1,high=2}\n")
     asked = command(manifest.parent, tmp_path / "out", *(("--sweep", str(space)) if sweep else ()))
