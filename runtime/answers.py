@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from runtime.domain.control import Control, Mode
+from runtime.domain.costs import MonthCosts
 from runtime.domain.ledger import Book
 from runtime.domain.limits import account_losses
 from runtime.domain.money import CASH, ZERO
@@ -128,6 +129,12 @@ def positions_of(store: Store, account: str) -> list[Position]:
         if quantity:
             found.append(_position(state, asset + CASH, quantity))
     return sorted(found, key=lambda position: -(position.value or ZERO))
+
+
+def costs_of(store: Store, account: str) -> dict[str, MonthCosts]:
+    """What the last months cost, the newest first."""
+    months = _opened(store.load(), account).costs
+    return {month: months[month] for month in sorted(months, reverse=True)}
 
 
 def _position(state: State, symbol: str, quantity: Decimal) -> Position:

@@ -45,6 +45,7 @@ from runtime.telling import tell_at_once, told
 
 def finish(hour: Hour) -> Report:
     """Persist a completed hour, tell it, release the lease."""
+    hour.count_minutes()
     observe_conditions(hour)
     report = report_of(hour, outcome_of(hour))
     hour.state = _after(hour)
@@ -178,6 +179,7 @@ def _note_abort(hour: Hour, error: EngineError) -> None:
     before they send anything, every time after that.
     """
     _leave_to_the_holder(hour, error)
+    hour.count_minutes()
     hour.usage = hour.world.usage()
     before, alert = hour.state.dependencies, alert_for(hour.slot, error, sent=hour.sent > 0)
     after = after_abort(before, error)
@@ -227,6 +229,7 @@ def _stopped(settings: Settings, slot: str, error: Stopped, hour: Hour | None) -
     if hour is None:
         return short_report(settings, slot, CycleStatus.STOPPED, str(error))
     status = CycleStatus.CUT_SHORT if hour.sent else CycleStatus.STOPPED
+    hour.count_minutes()
     hour.tell(AlertKind.STOPPED, why=str(error), sent=str(hour.sent))
     report, _ = _keep(hour, report_of(hour, status, str(error)))
     try:

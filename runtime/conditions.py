@@ -13,6 +13,8 @@ from itertools import compress
 from operator import attrgetter
 
 from runtime.domain.alerts import AlertKind
+from runtime.domain.changing import changed
+from runtime.domain.costs import NO_MONTH, month_of, reached, with_told
 from runtime.domain.decision import target_shares
 from runtime.domain.ladder import status_after
 from runtime.domain.limits import account_losses
@@ -52,6 +54,7 @@ def observe_conditions(hour: Hour) -> None:
     _losses(hour)
     _fuel(hour)
     _api_errors(hour)
+    _budgets(hour)
     hour.close_incidents()
     _status(hour)
 
@@ -211,6 +214,24 @@ def _api_errors(hour: Hour) -> None:
     calls, lost = hour.usage.get("calls", 0), hour.usage.get("failed", 0)
     if lost >= API_ERRORS_MIN and lost >= calls * API_ERRORS_RATIO:
         hour.lasting(AlertKind.API_ERRORS, failed=str(lost), calls=str(calls), rate=_percent(Decimal(lost) / calls))
+
+
+def _budgets(hour: Hour) -> None:
+    """Levels of the month's budgets: open while they are reached, told once a month each; another budget, told anew."""
+    budgets = hour.settings.budgets
+    if not any(budgets.values()):
+        return
+    known = hour.state.costs.get(month_of(hour.slot), NO_MONTH)
+    levels = reached(known, budgets)
+    for level in levels:
+        hour.noticed(AlertKind.BUDGET, level.name)
+        if level.mark not in known.told:
+            amount, budget = plain(round(level.amount, 2)), plain(level.budget)
+            facts = {"what": level.what, "month": month_of(hour.slot), "spent": amount, "budget": budget}
+            hour.tell(AlertKind.BUDGET, level.name, **facts, level=f"{level.level} %")
+    told = tuple(dict.fromkeys((*known.told, *(level.mark for level in levels))))
+    if told != known.told:
+        hour.state = changed(hour.state, costs=with_told(hour.state.costs, hour.slot, told))
 
 
 def status_hour(told: str, interval_hours: int) -> int | None:

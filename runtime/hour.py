@@ -16,6 +16,7 @@ from runtime.domain.alerts import Alert, AlertKind, Incident, new_alert, observe
 from runtime.domain.audit import Event, EventKind, event
 from runtime.domain.changing import changed
 from runtime.domain.control import Control, Mode
+from runtime.domain.costs import NO_COSTS, Spent, minutes_of, with_minutes
 from runtime.domain.decision import Decision, ExecutionPool, Gate, Plan
 from runtime.domain.documents import encode
 from runtime.domain.instruments import Instrument
@@ -111,6 +112,10 @@ class Hour:
     events: list[Event] = field(default_factory=list)
     """Done by this hour and not written yet: they go with the next commit."""
     status_told: str = ""
+    spent: Spent = NO_COSTS
+    """What the orders that this hour booked cost."""
+    minutes: int = 0
+    """What it took, once it was counted; 0 where nobody is billed."""
 
     def mark(self, step: str) -> None:
         """Note that `step` ends here; what took no millisecond is not worth a line."""
@@ -119,6 +124,12 @@ class Hour:
             if took := round((now - self.marked) * 1000):
                 self.steps[step] = self.steps.get(step, 0) + took
             self.marked = now
+
+    def count_minutes(self) -> None:
+        """Add what this run took to its month, once, before its end is written; a history is no job."""
+        if self.world.told and not self.minutes:
+            self.minutes = minutes_of(self.world.clock.now_ms() - self.started_ms)
+            self.state = changed(self.state, costs=with_minutes(self.state.costs, self.slot, self.minutes))
 
     def now_ms(self) -> int:
         """The exchange's clock."""

@@ -1,4 +1,4 @@
-"""The commands that answer from the account's store alone: `why`, `status`, `positions`, with `orders` beside them.
+"""The commands that answer from the account's store alone: `why`, `status`, `positions`, `costs`, and `orders`.
 
 They need no key, no exchange and no lease. Each prints a table for people and ends with one JSON line that holds
 everything; with `--json` that line stands alone.
@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from runtime.answers import card_for, positions_of, status_of
+from runtime.answers import card_for, costs_of, positions_of, status_of
 from runtime.auditing import run_audit
 from runtime.desk import Desk
+from runtime.domain.costs import spent_document
 from runtime.domain.documents import encode
 from runtime.domain.ledger import Book
 from runtime.domain.money import plain
@@ -32,6 +33,7 @@ def add_answer_parsers(commands: argparse._SubParsersAction[argparse.ArgumentPar
     commands.add_parser("status", help="how the account stands: last hour, control, holdings, what is wrong")
     why = commands.add_parser("why", help="of a slot: what it saw, decided, did, and what stopped the rest")
     why.add_argument("slot", nargs="?", metavar="SLOT", help="a UTC hour, as 2026-11-21T09; default: the newest")
+    commands.add_parser("costs", help="fees, slippage and job minutes, month by month, beside their budgets")
     commands.add_parser("positions", help="what is held, with entry, value and stop, at the last hour's prices")
 
 
@@ -77,6 +79,21 @@ def run_positions(desk: Desk, given: argparse.Namespace) -> Answer:
     return {"positions": [encode(position) for position in found]}
 
 
+def run_costs(desk: Desk, given: argparse.Namespace) -> Answer:
+    """What trading and running cost, the newest month first."""
+    from runtime.operator_tables import costs_text  # noqa: PLC0415 - as above
+
+    months = costs_of(desk.store, desk.account)
+    budgets = desk.settings.budgets
+    if not given.json:
+        desk.say(costs_text(months, budgets, colour=desk.colour))
+        return {"months": len(months)}
+    told = [
+        {"month": month, **spent_document(costs.spent), "minutes": costs.minutes} for month, costs in months.items()
+    ]
+    return {"months": told, "budgets": _plain(budgets)}
+
+
 def overview(state: State) -> dict[str, Any]:
     """What the state holds, in short."""
     return {
@@ -118,6 +135,7 @@ ANSWER_COMMANDS: Mapping[str, Callable[[Desk, argparse.Namespace], Answer]] = {
     "status": run_status,
     "why": run_why,
     "positions": run_positions,
+    "costs": run_costs,
     "pool": run_pool,
     "state": run_state,
     "tapes": run_tapes,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from runtime.answers import Position, Status
+from runtime.domain.costs import MonthCosts, measured
 from runtime.domain.layout import NONE, money, number, percent
 from runtime.domain.slots import ago_text, minute_text
 from runtime.domain.texts import Language, label
@@ -74,6 +76,32 @@ def positions_text(positions: Sequence[Position], *, colour: bool = False) -> st
             minute_text(held.opened_ms) if held.opened_ms else NONE,
         )
     return printed([made], colour=colour)
+
+
+def costs_text(months: Mapping[str, MonthCosts], budgets: Mapping[str, Decimal], *, colour: bool = False) -> str:
+    """A line a month; below it what the running month has used of its budgets."""
+    heads = (">orders", ">traded", ">fees", ">slippage", ">bps", ">minutes", ">not valued")
+    made = table("Costs (USDT)", ("month", *heads))
+    for month, costs in months.items():
+        spent = costs.spent
+        row(
+            made,
+            month,
+            str(spent.orders),
+            money(spent.traded),
+            money(spent.fees),
+            money(spent.slippage),
+            number(spent.slippage_bps, 4),
+            str(costs.minutes),
+            str(spent.unvalued or NONE),
+        )
+    newest = next(iter(months), "")
+    used = table(f"Budgets of {newest}", ("", ">spent", ">budget", ">used"))
+    if newest:
+        for what, amount in measured(months[newest]).items():
+            if budgets[what]:
+                row(used, what, number(amount), number(budgets[what]), percent(amount / budgets[what]))
+    return printed([made, used] if used.row_count else [made], colour=colour)
 
 
 def orders_text(listed: Mapping[str, Sequence[Mapping[str, Any]]], *, colour: bool = False) -> str:

@@ -20,11 +20,14 @@ from dataclasses import replace
 
 from runtime.domain.alerts import AlertKind
 from runtime.domain.booking import book_earn, book_order
+from runtime.domain.changing import changed
+from runtime.domain.costs import spent_on, with_spent
 from runtime.domain.ledger import Entry, fees
 from runtime.domain.money import CASH, plain
 from runtime.domain.orders import EarnRecord, Intent, Kind, Order, Status
 from runtime.domain.reconciliation import spot_differences
 from runtime.domain.slots import HOUR_MS, slot_start_ms, slots_between
+from runtime.domain.state import State
 from runtime.errors import EngineError, Rejected
 from runtime.hour import BACK_END_MS, RECV_WINDOW_MS, SHOWN_MS, Hour
 
@@ -48,6 +51,7 @@ def close(hour: Hour, intents: Sequence[Intent]) -> None:
     for intent in intents:
         if intent.kind is Kind.ORDER:
             state, booked = book_order(state, intent, hour.prices)
+            state = _charged(hour, state, intent) if booked else state
             closed.append(intent)
             _tell(hour, intent)
         else:
@@ -56,6 +60,15 @@ def close(hour: Hour, intents: Sequence[Intent]) -> None:
         entries.extend(booked)
     hour.take(state, closed, entries)
     hour.commit(tuple(closed), tuple(entries))
+
+
+def _charged(hour: Hour, state: State, intent: Intent) -> State:
+    """The state with what a booked order cost, which the hour counts too."""
+    if intent.order is None:
+        return state
+    spent = spent_on(intent, intent.order, hour.prices)
+    hour.spent = hour.spent.plus(spent)
+    return changed(state, costs=with_spent(state.costs, intent.slot, spent))
 
 
 def settle(hour: Hour, intents: Sequence[Intent]) -> tuple[Intent, ...]:

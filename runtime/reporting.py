@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from runtime.conditions import missed_slots
+from runtime.domain.costs import NO_MONTH, month_of
 from runtime.domain.decision import Gate, target_shares
 from runtime.domain.ladder import Resolution
 from runtime.domain.ledger import Balances, Book
@@ -114,6 +115,9 @@ def full_report(hour: Hour, status: CycleStatus, error: str = "") -> Report:
         drift=hour.state.drift,
         alerts=tuple(hour.alerts),
         suppressed=dict(hour.world.suppressed),
+        spent=hour.spent,
+        month=hour.state.costs.get(month_of(hour.slot), NO_MONTH).spent,
+        minutes=hour.minutes,
         usage=hour.usage,
         timings_ms=dict(hour.steps),
     )

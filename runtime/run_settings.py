@@ -7,12 +7,14 @@ only with the simulated exchange); where the values come from is `runtime.config
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from runtime.domain.settings import Frozen, LadderSettings, StrategySettings
+from runtime.domain.settings import Frozen, LadderSettings, NotNegative, StrategySettings
 from runtime.domain.slots import parse_slot
 from runtime.errors import BadInput, SettingsError
 
@@ -66,6 +68,9 @@ class Settings(Frozen):
     metrics_file: Annotated[str | None, Field(pattern=r"\.prom$")] = None
     runbook_url: Annotated[str | None, Field(pattern=r"^https?://[^\s<>\"]+$")] = None
     status_interval_hours: Annotated[int, Field(ge=0, le=720)] = 24
+    budget_fees: NotNegative = Decimal(0)
+    budget_slippage: NotNegative = Decimal(0)
+    budget_minutes: Annotated[int, Field(ge=0)] = 0
     market: str = "embedded"
     pools: str | None = None
     at: str | None = None
@@ -103,6 +108,12 @@ class Settings(Frozen):
     def public(self) -> dict[str, Any]:
         """JSON values of every setting that is not a secret: what the tape and its digest may hold."""
         return self.model_dump(mode="json", exclude=set(SECRET_FIELDS | RUN_FIELDS))
+
+    @property
+    def budgets(self) -> Mapping[str, Decimal]:
+        """What a month may cost before an operator is told, by what it is spent on; 0 = no budget."""
+        minutes = Decimal(self.budget_minutes)
+        return {"fees": self.budget_fees, "slippage": self.budget_slippage, "minutes": minutes}
 
     @property
     def operators(self) -> frozenset[int]:

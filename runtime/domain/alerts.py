@@ -91,6 +91,7 @@ class AlertKind(StrEnum):
     KEY_UNRESTRICTED = "key_unrestricted"
     RATE_LIMITED = "rate_limited"
     API_ERRORS = "api_errors"
+    BUDGET = "budget"
     CLOCK_SKEW = "clock_skew"
     LOST_STATE = "lost_state"
     NEW_ACCOUNT = "new_account"

@@ -15,9 +15,8 @@ from runtime.domain.books import INCOME, INSIDE, TRADES, Event, Kind
 from runtime.domain.csv_text import Row
 from runtime.domain.gains import Disposal, Way
 from runtime.domain.lots import Lot, Method
-from runtime.domain.money import CASH, ONE, ZERO
+from runtime.domain.money import CASH, ONE, ZERO, significant
 from runtime.domain.orders import read_client_id
-from runtime.domain.report import significant
 from runtime.domain.slots import DAY_MS
 
 Heads = tuple[str, ...]

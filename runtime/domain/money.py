@@ -87,6 +87,11 @@ def common_step(steps: Iterable[Decimal]) -> Decimal:
     return _WIDE.divide(Decimal(lcm(*(top * (below // bottom) for top, bottom in fractions))), Decimal(below))
 
 
+def significant(value: Decimal, digits: int = 10) -> Decimal:
+    """`value` rounded (half even) to `digits` significant digits: for quotients and for people, never to be booked."""
+    return value if not value else value.quantize(ONE.scaleb(value.adjusted() - digits + 1))
+
+
 def clamp(value: Decimal, low: Decimal, high: Decimal) -> Decimal:
     """`value` within [low, high]; where high < low (no room) the answer is `low`."""
     return max(low, min(value, high))

@@ -19,11 +19,12 @@ from hashlib import sha256
 from typing import Any
 
 from runtime.domain.alerts import Alert, Receipt, outcome_of
+from runtime.domain.costs import NO_COSTS, Spent, costs_document
 from runtime.domain.decision import Decision, Gate
 from runtime.domain.ladder import Tried
 from runtime.domain.ledger import fees
 from runtime.domain.market import Facts
-from runtime.domain.money import ZERO, plain
+from runtime.domain.money import ZERO, plain, significant
 from runtime.domain.orders import Intent, Kind, Sleeve
 from runtime.domain.pool import Rung
 from runtime.domain.values import Value
@@ -90,8 +91,7 @@ class Equity(metaclass=Value):
     def parts(self) -> list[tuple[str, Decimal]]:
         """The parts that are not zero by name, and the total."""
         named = ("cash_spot", "cash_earn", "in_transit", "fuel", "trend", "btc")
-        parts = [(name, getattr(self, name)) for name in named]
-        return [*((name, value) for name, value in parts if value), ("total", self.total)]
+        return [*((name, value) for name in named if (value := getattr(self, name))), ("total", self.total)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,8 @@ class Report(metaclass=Value):
     drift           unexplained units by asset
     alerts          what this hour tells the operator
     suppressed      side effects that a dry run held back, by kind, counted
-    usage, timings_ms, places, receipts    not in the digest: calls and weight, ms by step, files, what became of alerts
+    spent, month    what the orders cost that this hour booked, and those of its month until now
+    minutes, usage, timings_ms, places, receipts    not in the digest: job minutes, calls, ms by step, files, deliveries
     """
 
     slot: str
@@ -164,6 +165,9 @@ class Report(metaclass=Value):
     drift: Mapping[str, Decimal] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
     suppressed: Mapping[str, int] = field(default_factory=dict)
+    spent: Spent = NO_COSTS
+    month: Spent = NO_COSTS
+    minutes: int = 0
     usage: Mapping[str, int] = field(default_factory=dict)
     timings_ms: Mapping[str, int] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
@@ -192,9 +196,10 @@ def to_document(report: Report) -> dict[str, Any]:
     document["orders"] = [_order(intent) for intent in report.orders]
     document["earn_moves"] = [_move(intent) for intent in report.earn_moves]
     document["recovered"] = [_order(i) if i.kind is Kind.ORDER else _move(i) for i in report.recovered]
+    document["costs"] = costs_document(report.spent, report.month)
     document["alerts"] = [{"kind": alert.kind, "severity": alert.severity.value} for alert in report.alerts]
     document["sha256"] = document_digest(document)
-    run = {name: _json(getattr(report, name)) for name in ("usage", "timings_ms", "places")}
+    run = {name: _json(getattr(report, name)) for name in ("minutes", "usage", "timings_ms", "places")}
     return document | {"run": run | {"receipts": [outcome_of(receipt) for receipt in report.receipts]}}
 
 
@@ -272,11 +277,6 @@ def _move(intent: Intent) -> dict[str, Any]:
         "status": intent.status.value,
         "detail": intent.detail,
     }
-
-
-def significant(value: Decimal, digits: int = FLOAT_DIGITS) -> Decimal:
-    """`value` rounded (half even) to `digits` significant digits: for quotients and for people, never to be booked."""
-    return value if not value else value.quantize(Decimal(1).scaleb(value.adjusted() - digits + 1))
 
 
 def _json(value: object) -> Any:  # noqa: ANN401 - JSON is whatever nests

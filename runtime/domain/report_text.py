@@ -169,6 +169,7 @@ class _Page:
     def orders(self, report: Report) -> list[str]:
         heads = ("symbol", "side", ">quantity", ">average", ">value", ">fees", "status", "reason")
         rows = self.rows(heads, [self._order(intent) for intent in report.orders])
+        rows += wrap(costs_line(report, self.language), self.width - INDENT)
         return self.section("orders", rows or [self.line("no_orders")] * (report.decision is not None))
 
     def _order(self, intent: Intent) -> tuple[str, ...]:
@@ -227,7 +228,18 @@ class _Page:
         timed = {name: f"{took:,} ms" for name, took in report.timings_ms.items()}
         told = Counter(f"{r.channel or NONE} {'delivered' if r.delivered else 'waits'}" for r in report.receipts)
         alerts = {"alerts": ", ".join(f"{how} {count}" for how, count in told.items())} if told else {}
-        return self.mapping("run", {**counted, **timed, **alerts, **report.places})
+        minutes = {"minutes": str(report.minutes)} if report.minutes else {}
+        return self.mapping("run", {**counted, **timed, **minutes, **alerts, **report.places})
+
+
+def costs_line(report: Report, language: Language) -> str:
+    """What the hour's orders cost, and those of its month; empty where it booked none."""
+    spent, month = report.spent, report.month
+    if not spent.orders:
+        return ""
+    values = {"fees": money(spent.fees), "slippage": money(spent.slippage), "bps": number(spent.slippage_bps, 4)}
+    sums = {"month_fees": money(month.fees), "month_slippage": money(month.slippage)}
+    return text("line.costs", language, {**values, **sums})
 
 
 def _bitcoin_figures(btc: BtcFacts) -> str:

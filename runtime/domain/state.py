@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from runtime.domain.alerts import Alert, Incident
 from runtime.domain.api_key import KeyRecord
+from runtime.domain.costs import MonthCosts
 from runtime.domain.decision import Memory
 from runtime.domain.ledger import Balances
 from runtime.domain.money import ONE, ZERO, Dec
@@ -88,9 +89,9 @@ class State(metaclass=Value):
 
     `drift` is what no evidence explains yet, by asset; `flows_seen` holds the evidence already booked (id -> epoch ms);
     `prices` are the last cycle's; `intents` are those of the newest slot and every open one; `control_ms` is when the
-    control that was last told was set; `key` is the last verdict on the API key. `moved_to` names
-    the store that holds the account now, `restoring` the copy that is being written here: where one of them is set, no
-    hour may use this document (`refuse_unusable`).
+    control that was last told was set; `key` is the last verdict on the API key; `costs` are those of the
+    last months, by month (`2026-11`). `moved_to` names the store that holds the account now, `restoring` the copy that is
+    being written here: where one of them is set, no hour may use this document (`refuse_unusable`).
     """
 
     account: str
@@ -117,6 +118,7 @@ class State(metaclass=Value):
     status_told: str = ""
     control_ms: int = 0
     key: KeyRecord | None = None
+    costs: Mapping[str, MonthCosts] = field(default_factory=dict)
     moved_to: str = ""
     restoring: str = ""
     unknown: tuple[tuple[tuple[str, ...], Any], ...] = ()

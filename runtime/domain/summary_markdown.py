@@ -21,6 +21,7 @@ from runtime.domain.ledger import fees
 from runtime.domain.markdown import ROWS_MAX, safe, table, without_figures
 from runtime.domain.orders import Intent, Kind, Sleeve
 from runtime.domain.report import CycleStatus, Equity, Report, to_document
+from runtime.domain.report_text import costs_line
 from runtime.domain.texts import Language, known, label, text
 from runtime.domain.why import card_of
 from runtime.domain.why_text import why_markdown
@@ -196,6 +197,8 @@ class _Page:
         heads = ("symbol", "side", ">quantity!", ">average!", ">value!", ">fees!", ">of_equity", "status", "reason")
         total = report.equity.total if report.equity else None
         lines = self.rows(heads, [self._order(intent, total) for intent in report.orders])
+        if report.spent.orders and self.figures:
+            lines += ["", costs_line(report, self.language)]
         return self.section("orders", lines or [self.line("no_orders")] * (report.decision is not None))
 
     def _order(self, intent: Intent, total: Decimal | None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from runtime.domain.alerts import Receipt
 from runtime.domain.decision import Gate
 from runtime.domain.market import BtcFacts, Facts, SymbolFacts
+from runtime.domain.money import significant
 from runtime.domain.orders import Side, Sleeve
 from runtime.domain.report import (
     CycleStatus,
@@ -22,7 +23,6 @@ from runtime.domain.report import (
     digest,
     document_digest,
     gates_by_sleeve,
-    significant,
     to_document,
 )
 from tests.support.reports import SLOT, a_report, an_intent, order_of

@@ -146,6 +146,15 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "Buys use what is free; the next hour compares records before it tries again.",
         "买入只用可用余额；下一小时先核对记录再决定是否重试。",
     ),
+    "alert.budget.title": ("A month's budget", "月度预算"),
+    "alert.budget.body": (
+        "{month}, {what}: {spent} of a budget of {budget} ({level} reached).",
+        "{month}，{what}：已用 {spent}，预算 {budget}（已达 {level}）。",
+    ),
+    "alert.budget.advice": (
+        "Nothing is held back for it. `python -m runtime costs` shows what it went to, month by month.",
+        "不会因此停止任何操作。用 `python -m runtime costs` 查看每月费用。",
+    ),
     "alert.misconfigured.title": ("Access or setting refused", "访问或设置被拒绝"),
     "alert.misconfigured.body": ("{what}: {why}.", "{what}：{why}。"),
     "alert.misconfigured.advice": ("{fix}", "{fix}"),

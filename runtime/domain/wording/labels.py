@@ -130,6 +130,10 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "line.dca": ("bitcoin purchase", "比特币定投"),
     "line.dca_size": ("{multiplier} x {base} USDT", "{multiplier} x {base} USDT"),
     "line.bitcoin": ("bitcoin", "比特币"),
+    "line.costs": (
+        "fees {fees} USDT, slippage {slippage} USDT ({bps} bps); this month {month_fees} and {month_slippage} USDT",
+        "手续费 {fees} USDT，滑点 {slippage} USDT（{bps} bps）；本月 {month_fees} 和 {month_slippage} USDT",
+    ),
     "line.hidden": (
         "Amounts are hidden: this repository is not private, and PUBLISH_REPORTS is not true.",
         "金额已隐藏：此仓库不是私有的，且 PUBLISH_REPORTS 不为 true。",
