@@ -115,7 +115,7 @@ class Hour:
     spent: Spent = NO_COSTS
     """What the orders that this hour booked cost."""
     minutes: int = 0
-    """What it took, once it was counted; 0 where nobody is billed."""
+    """What it took, once it was counted; 0 where no time passes."""
 
     def mark(self, step: str) -> None:
         """Note that `step` ends here; what took no millisecond is not worth a line."""
@@ -126,9 +126,9 @@ class Hour:
             self.marked = now
 
     def count_minutes(self) -> None:
-        """Add what this run took to its month, once, before its end is written; a history is no job."""
-        if self.world.told and not self.minutes:
-            self.minutes = minutes_of(self.world.clock.now_ms() - self.started_ms)
+        """Add what this run took to its month, before its end is written."""
+        self.minutes = minutes_of(self.world.clock.now_ms() - self.started_ms)
+        if self.minutes:
             self.state = changed(self.state, costs=with_minutes(self.state.costs, self.slot, self.minutes))
 
     def now_ms(self) -> int:

@@ -48,7 +48,8 @@ def metrics_text(report: Report, ended_ms: int) -> bytes:
     channels = Counter((r.channel, "delivered" if r.delivered else "waits") for r in report.receipts)
     sheet.by("engine_alerts_told", "Alerts told or waiting.", ("channel", "outcome"), channels)
     sheet.one("engine_missed_slots", "Hours before it that no run did.", len(report.missed))
-    sheet.one("engine_job_minutes", "Whole minutes that it took, rounded up.", report.minutes)
+    if report.minutes:
+        sheet.one("engine_job_minutes", "Whole minutes that it took, rounded up.", report.minutes)
     _account(sheet, report)
     return sheet.text()
 
@@ -82,9 +83,11 @@ def _account(sheet: _Sheet, report: Report) -> None:
     ):
         if value is not None:
             sheet.one(name, about, float(value))
-    costs = {(kind, of): float(value) for of, spent in (("hour", report.spent), ("month", report.month))
-             for kind, value in (("fees", spent.fees), ("slippage", spent.slippage))}  # fmt: skip
-    sheet.by("engine_costs_usdt", "Fees and slippage of the hour, and of its month.", ("kind", "of"), costs)
+    for of, spent in {"hour": report.spent, "month": report.month}.items():
+        if spent is not None and report.month is not None:
+            about = f"Fees and slippage of the {of}, that is, of what was booked in it."
+            values = {("fees",): spent.fees, ("slippage",): spent.slippage}
+            sheet.by(f"engine_{of}_costs_usdt", about, ("kind",), values)
     shares = {(held.symbol,): held.share for held in report.holdings}
     targets = {(held.symbol,): held.target for held in report.holdings if held.target is not None}
     sheet.by("engine_holding_share_ratio", "Share of equity.", ("symbol",), shares)

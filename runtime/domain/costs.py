@@ -5,8 +5,8 @@
     slippage  USDT that an order got less, or paid more, than at the price its decision saw: above 0 is worse, below 0
               better. Only what executed counts; `traded` is that quantity at the decision's price, so that
               slippage / traded is a rate
-    minutes   whole minutes that runs took, each rounded up and at least one, as GitHub bills a job. What a job does
-              before the engine starts (check out, install) is not in it
+    minutes   whole minutes that runs took, each rounded up, as GitHub bills a job. What a job does before the engine
+              starts (check out, install) is not in it
 
 An order counts where its fills are booked, in that same write, so that none counts twice; its month is that of the slot
 it was meant in, as in the ledger, even where it is settled later. Months are UTC. A budget is a month's; reaching 80 %
@@ -148,13 +148,13 @@ def _newest(months: Months) -> dict[str, MonthCosts]:
 
 
 def minutes_of(took_ms: int) -> int:
-    """Whole minutes, rounded up, at least one: a job that ran at all is billed."""
-    return max(1, -(-took_ms // MINUTE_MS))
+    """Whole minutes, rounded up; 0 where no time passed (a simulated hour), or the clock was set back."""
+    return max(0, -(-took_ms // MINUTE_MS))
 
 
-def costs_document(hour: Spent, month: Spent) -> dict[str, Any]:
-    """The costs of an hour, and of its month until then, as JSON values."""
-    return {**spent_document(hour), "month": spent_document(month)}
+def costs_document(hour: Spent, month: Spent | None) -> dict[str, Any]:
+    """The costs of an hour, and of its month until then where they are known, as JSON values."""
+    return {**spent_document(hour), "month": None if month is None else spent_document(month)}
 
 
 def spent_document(spent: Spent) -> dict[str, Any]:

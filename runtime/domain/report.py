@@ -136,7 +136,7 @@ class Report(metaclass=Value):
     drift           unexplained units by asset
     alerts          what this hour tells the operator
     suppressed      side effects that a dry run held back, by kind, counted
-    spent, month    what the orders cost that this hour booked, and those of its month until now
+    spent, month    what the orders cost that this hour booked, and those of its month until now (None = not known)
     minutes, usage, timings_ms, places, receipts    not in the digest: job minutes, calls, ms by step, files, deliveries
     """
 
@@ -166,7 +166,7 @@ class Report(metaclass=Value):
     alerts: tuple[Alert, ...] = ()
     suppressed: Mapping[str, int] = field(default_factory=dict)
     spent: Spent = NO_COSTS
-    month: Spent = NO_COSTS
+    month: Spent | None = None
     minutes: int = 0
     usage: Mapping[str, int] = field(default_factory=dict)
     timings_ms: Mapping[str, int] = field(default_factory=dict)

@@ -235,7 +235,7 @@ class _Page:
 def costs_line(report: Report, language: Language) -> str:
     """What the hour's orders cost, and those of its month; empty where it booked none."""
     spent, month = report.spent, report.month
-    if not spent.orders:
+    if not spent.orders or month is None:
         return ""
     values = {"fees": money(spent.fees), "slippage": money(spent.slippage), "bps": number(spent.slippage_bps, 4)}
     sums = {"month_fees": money(month.fees), "month_slippage": money(month.slippage)}

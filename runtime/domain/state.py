@@ -90,8 +90,8 @@ class State(metaclass=Value):
     `drift` is what no evidence explains yet, by asset; `flows_seen` holds the evidence already booked (id -> epoch ms);
     `prices` are the last cycle's; `intents` are those of the newest slot and every open one; `control_ms` is when the
     control that was last told was set; `key` is the last verdict on the API key; `costs` are those of the
-    last months, by month (`2026-11`). `moved_to` names the store that holds the account now, `restoring` the copy that is
-    being written here: where one of them is set, no hour may use this document (`refuse_unusable`).
+    last months, by month (`2026-11`). `moved_to` names the store that holds the account now, `restoring` the copy that
+    is being written here: where one of them is set, no hour may use this document (`refuse_unusable`).
     """
 
     account: str

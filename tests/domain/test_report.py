@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.domain.alerts import Receipt
+from runtime.domain.costs import Spent
 from runtime.domain.decision import Gate
 from runtime.domain.market import BtcFacts, Facts, SymbolFacts
 from runtime.domain.money import significant
@@ -34,8 +35,10 @@ CHANGES: dict[str, Any] = {
     "drawdown": Decimal("0.04"), "btc_price": Decimal(64000),
     "decision": None, "gates": (), "intents": (), "recovered": (), "facts": None,
     "ahr999": 0.5, "ahr999_variant": "harmonic", "problems": {}, "drift": {}, "alerts": (), "suppressed": {"orders": 3},
+    "spent": Spent(fees=Decimal(1)), "month": Spent(orders=1),
 }  # fmt: skip
 OF_THE_RUN: dict[str, Any] = {
+    "minutes": 3,
     "usage": {"calls": 99},
     "timings_ms": {"snapshot": 1},
     "places": {"state": "elsewhere"},

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.domain.alerts import Alert, Incident, Severity
+from runtime.domain.costs import MonthCosts, Spent
 from runtime.domain.decision import BreakerMemory, HoldingMemory, Memory
 from runtime.domain.ledger import Balances, Book
 from runtime.domain.orders import Side, Status
@@ -54,6 +55,9 @@ def full() -> State:
         day=DayBook(date(2026, 11, 21), done=("buy:ETHUSDT",)),
         intents=(replace(intent, id="id-0"), intent),
         dependencies={"binance": Dependency(1, 2)},
+        costs={
+            "2026-11": MonthCosts(Spent(Decimal("0.475"), Decimal("-0.1"), Decimal(475), 1), 9, ("fees 80 % of 1",))
+        },
         incidents={"drift": Incident("drift", "2026-11-21T08Z")},
         outbox=(Alert("a-1", "drift", Severity.WARNING, "2026-11-21T08Z"),),
     )
@@ -73,6 +77,8 @@ PLACES: list[tuple[str | int, ...]] = [
     ("positions", "ETHUSDT"),
     ("memory",),
     ("memory", "trim"),
+    ("costs", "2026-11"),
+    ("costs", "2026-11", "spent"),
     ("memory", "breaker"),
     ("memory", "holdings", "ETHUSDT"),
     ("day",),

@@ -45,7 +45,7 @@ from runtime.domain.texts import Language
 from runtime.domain.track import Track
 from runtime.wiring_past import PastAccount, past_of
 from strategies import REGISTRY
-from tests.support.pasts import BEGIN_MS, a_past, columns_of, hours_of, past_settings, rows_of, with_hours
+from tests.support.pasts import BEGIN_MS, a_past, columns_of, hours_of, past_settings, rows_of, unbilled, with_hours
 from tests.support.worlds import KEY, PRICES, SECRET, Messenger, Shelf
 
 pytestmark = pytest.mark.slow
@@ -160,7 +160,7 @@ def books(account: PastAccount, track: Track) -> str:
     store = account.store
     entries = [entry for day in store.ledger_days() for entry in store.entries(day)]
     orders = [row for rows in account._exchange.venue.books.orders.values() for row in rows]
-    held = encode([store.journal(), entries, account.state, track.trades])
+    held = encode([store.journal(), entries, unbilled(account.state), track.trades])
     text = json.dumps([held, sorted(row.client_id for row in orders)], sort_keys=True)
     return re.sub(r'"(-?\d+\.\d+)"', lambda amount: f'"{plain(Decimal(amount[1]))}"', text)
 

@@ -63,7 +63,7 @@ def account(run: Run, lived: Path, tmp_path: Path) -> Run:
     return run
 
 
-STORED = ("status", "positions", "why", "orders", "drift", "control", "ledger", "pnl", "performance", "pool show",
+STORED = ("status", "positions", "costs", "why", "orders", "drift", "control", "ledger", "pnl", "performance", "pool show",
           "state show", "state check", "tapes")  # fmt: skip
 
 

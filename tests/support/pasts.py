@@ -12,8 +12,10 @@ from datetime import date
 from runtime.adapters.simulated.past_pools import fixed_pool
 from runtime.config import parse_settings
 from runtime.domain.candle_columns import CandleColumns, CandleQuery, CandleSet, daily_from_hourly, exact_column
+from runtime.domain.costs import NO_COSTS
 from runtime.domain.history import History
 from runtime.domain.slots import HOUR_MS, date_at, day_start_ms
+from runtime.domain.state import State
 from runtime.run_settings import Settings
 
 BEGIN = date(2022, 1, 1)
@@ -83,3 +85,11 @@ def without(history: History, symbol: str, gone: range) -> History:
 def past_settings(**named: str) -> Settings:
     """Settings for a run over the past; names as in the environment."""
     return parse_settings(named, {"first_run": "fresh"})
+
+
+def unbilled(state: State | None) -> State | None:
+    """The state without the minutes of its runs: one that retries takes some. A month is kept for what it traded."""
+    if state is None:
+        return None
+    months = {month: replace(costs, minutes=0) for month, costs in state.costs.items() if costs.spent != NO_COSTS}
+    return replace(state, costs=months)
