@@ -66,7 +66,7 @@ def run_cycle(settings: Settings, strategy: Strategy, world: World, done: Done |
     if isinstance(begun, Report):
         return begun
     hour, loaded, answers = begun
-    hour.marked = began
+    hour.marked, hour.began_ms = began, started_ms
     hour.mark("begin")
     try:
         _orient(hour, answers)

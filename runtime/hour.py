@@ -114,6 +114,8 @@ class Hour:
     status_told: str = ""
     spent: Spent = NO_COSTS
     """What the orders that this hour booked cost."""
+    began_ms: int = 0
+    """When the run began, by the local clock: a first start may have taken minutes before `started_ms`."""
     minutes: int = 0
     """What it took, once it was counted; 0 where no time passes."""
 
@@ -127,7 +129,7 @@ class Hour:
 
     def count_minutes(self) -> None:
         """Add what this run took to its month, before its end is written."""
-        self.minutes = minutes_of(self.world.clock.now_ms() - self.started_ms)
+        self.minutes = minutes_of(self.world.clock.now_ms() - (self.began_ms or self.started_ms))
         if self.minutes:
             self.state = changed(self.state, costs=with_minutes(self.state.costs, self.slot, self.minutes))
 

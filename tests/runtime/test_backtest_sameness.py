@@ -73,7 +73,8 @@ def assert_same(history: History, plan: HistoryPlan, folder: Path) -> None:
     quiet, decided, account = run(history, plan)
     told, decided_too, account_too = run(history, plan, folder)
     assert decided == decided_too
-    assert account.state is not None and account.state.costs
+    assert account.state is not None
+    assert account.state.costs
     assert account.state == account_too.state
     assert account.store.journal() == account_too.store.journal()
     for day in account.store.ledger_days():

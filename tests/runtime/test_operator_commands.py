@@ -63,8 +63,8 @@ def account(run: Run, lived: Path, tmp_path: Path) -> Run:
     return run
 
 
-STORED = ("status", "positions", "costs", "why", "orders", "drift", "control", "ledger", "pnl", "performance", "pool show",
-          "state show", "state check", "tapes")  # fmt: skip
+STORED = ("status", "positions", "costs", "why", "orders", "drift", "control", "ledger", "pnl", "performance",
+          "pool show", "state show", "state check", "tapes")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", STORED)
