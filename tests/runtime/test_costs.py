@@ -14,13 +14,14 @@ from runtime.domain.alerts import Alert, Severity
 from runtime.domain.costs import NO_COSTS, NO_MONTH, MonthCosts, Spent, spent_on
 from runtime.domain.ledger import Book
 from runtime.domain.money import CASH, ZERO
+from runtime.domain.orders import Order, Outcome
 from runtime.domain.report import digest, to_document
 from runtime.domain.report_text import render_text
 from runtime.domain.slots import MINUTE_MS
 from runtime.domain.summary_markdown import render_summary
 from runtime.domain.texts import Language
 from runtime.operator_tables import costs_text
-from runtime.ports import Changes, Held, Store, World
+from runtime.ports import Changes, Exchange, Held, OrderRequest, Store, World
 from runtime.replay import replay_tape
 from runtime.wiring import retold
 from tests.support.worlds import ACCOUNT, DOWN, LOOK_UP, ORDER, Scene, scene
@@ -53,6 +54,30 @@ class Dies:
         if self.write == 0:
             raise Killed
         return done
+
+
+class Lags:
+    """An exchange that fills orders and does not show their fills yet."""
+
+    def __init__(self, real: Exchange) -> None:
+        self._real = real
+
+    def send_order(self, request: OrderRequest) -> Outcome:
+        """Sent and filled, without its fills."""
+        done = self._real.send_order(request)
+        return replace(done, fills=()) if isinstance(done, Order) else done
+
+    def find_order(self, symbol: str, client_id: str) -> Order | None:
+        """Found, without its fills."""
+        found = self._real.find_order(symbol, client_id)
+        return found and replace(found, fills=())
+
+    def with_fills(self, order: Order) -> Order:
+        """Not yet."""
+        return order
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
 
 
 def of_the_journal(s: Scene) -> Spent:
@@ -141,6 +166,19 @@ def test_an_order_settled_by_a_later_hour_counts_once_and_in_its_own_month(effec
         assert s.state.costs.get(MARCH, NO_MONTH).spent.orders == int(filled)
         assert settled.spent.orders == int(filled) + len([o for o in settled.orders if o.order])
         s.next()
+        assert counted(s) == of_the_journal(s)
+
+
+def test_an_order_whose_fills_are_not_all_known_costs_nothing_until_it_is_booked() -> None:
+    with scene() as s:
+        s.wrap = lambda world: replace(world, exchange=cast("Exchange", Lags(world.exchange)))
+        s.hour()
+        assert [intent.order is not None for intent in s.state.open_intents] == [True]
+        assert counted(s) == NO_COSTS
+        s.next()
+        s.wrap = lambda world: world
+        s.next()
+        assert counted(s).orders
         assert counted(s) == of_the_journal(s)
 
 
