@@ -140,8 +140,9 @@ class _Page:
         )
 
     def _compared(self, numbers: Mapping[str, str]) -> list[str]:
+        named = ((name, value) for name, value in sorted(numbers.items()) if name != "failed")
         return [
-            f"{self.shown(name)} {self.shown(value)}" for name, value in sorted(numbers.items()) if name != "failed"
+            self.shown(value) if name == "why" else f"{self.shown(name)} {self.shown(value)}" for name, value in named
         ]
 
     def _needs(self, held: HeldBack) -> Iterator[str]:

@@ -21,8 +21,8 @@ INBOX: Mapping[str, tuple[str, str]] = {
     "inbox.unknown": ("/{command} is no command. See /help.", "没有 /{command} 这个命令。见 /help。"),
     "inbox.flood": ("Too many commands at once: some are not answered.", "一次命令过多：部分未回答。"),
     "inbox.foreign": (
-        "Somebody who is not allowed wrote to this bot: {command}. Nothing was done, and it is told only once.",
-        "未经许可者向本机器人发送了消息：{command}。未执行任何操作，仅提示一次。",
+        "Somebody who is not allowed, number {command}, wrote to this bot. Nothing was done, and it is told only once.",
+        "未经许可者（编号 {command}）向本机器人发送了消息。未执行任何操作，仅提示一次。",
     ),
     "inbox.replayed": (
         "A message came a second time ({update}) and was not obeyed again.",
