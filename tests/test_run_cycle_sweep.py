@@ -1,23 +1,30 @@
-"""Sweeps as processes: the same rows on one core, on two and on a cluster; killed, interrupted, and taken up again."""
+"""Sweeps from the command line: the same rows on one core, two and a cluster; killed, interrupted, taken up again.
+
+Where a process is the point (a kill, Ctrl-C, workers) there is one; else the same `main` is called here, because a
+process costs a second of imports and candles.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+import run_cycle_replay
 from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.slots import DAY_MS, slot_start_ms
@@ -34,44 +41,67 @@ FROM, TO = "2022-08-04", "2022-08-12"
 SPACE = """
 [search]
 objective = "total"
-trials = 16
+trials = 12
 batch = 4
 seed = 5
 [parameters]
 STRATEGY_PARAM_ATR_MULTIPLE = { low = 0.5, high = 2.5, log = true }
 STRATEGY_PARAM_MAX_SYMBOL_RATIO = { low = 0.05, high = 0.50, step = 0.05 }
 """
+PARSED = "parsed-candles"
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "3"}
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+def here(*words: str) -> Ended:
+    """The command line, in this process."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        code = run_cycle_replay.main(words)
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
 class Place:
-    """A folder of candles and a space; `start` starts a sweep of it, `run` waits for one."""
+    """A folder of candles and a space; `start` starts a sweep of it, `run` waits for one, `found` runs one here."""
 
     def __init__(self, folder: Path) -> None:
         self.candles = write_candles(folder / "candles", DAYS)
         self.space = folder / "space.toml"
         self.space.write_text(SPACE)
+        self.out = folder / "out"
+
+    def words(self, out: Path, *more: str) -> list[str]:
+        asked = ["--history", str(self.candles), "--pools", ",".join(PAIRS), "--from", FROM, "--to", TO]
+        return [*asked, "--sweep", str(self.space), "--out", str(out), *more]
 
     def command(self, out: Path, *more: str) -> list[str]:
-        asked = ["--history", str(self.candles), "--pools", ",".join(PAIRS), "--from", FROM, "--to", TO]
-        asked += ["--sweep", str(self.space), "--out", str(out), *more]
-        return [sys.executable, str(ROOT / "run_cycle_replay.py"), *asked]
+        return [sys.executable, str(ROOT / "run_cycle_replay.py"), *self.words(out, *more)]
 
     def start(self, out: Path, *more: str) -> subprocess.Popen[str]:
+        if not out.joinpath(PARSED).exists():  # read once, by the sweep in one process
+            shutil.copytree(self.out / PARSED, out / PARSED)
         return subprocess.Popen(
             self.command(out, *more), env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
-    def run(self, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def run(self, out: Path, *more: str) -> Ended:
+        done = subprocess.run(
             self.command(out, *more), env=ENVIRONMENT, capture_output=True, text=True, timeout=110, check=False
         )
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     def found(self, out: Path, *more: str) -> dict[str, Any]:
-        """What a sweep that went well ended with."""
-        done = self.run(out, "--json", *more)
-        assert (done.returncode, done.stderr) == (0, "")
-        ended: dict[str, Any] = json.loads(done.stdout)
+        """What a sweep in one process that went well ended with."""
+        done = here(*self.words(out, "--jobs", "1", "--json", *more))
+        assert (done.code, done.err) == (0, "")
+        ended: dict[str, Any] = json.loads(done.out)
         return ended
 
 
@@ -81,9 +111,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture(scope="module")
-def alone(place: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def alone(place: Place) -> dict[str, Any]:
     """An unbroken sweep in one process."""
-    return place.found(tmp_path_factory.mktemp("alone"), "--jobs", "1")
+    return place.found(place.out)
 
 
 def rows_of(path: Path | str) -> list[dict[str, Any]]:
@@ -124,17 +154,7 @@ def test_the_best_trial_its_verdict_and_every_row_are_shown_and_kept(alone: dict
     assert summary == {name: value for name, value in alone.items() if name != "rows"}
 
 
-def test_two_cores_find_what_one_finds_and_people_can_read_it(
-    place: Place, alone: dict[str, Any], tmp_path: Path
-) -> None:
-    done = place.run(tmp_path, "--jobs", "2")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"trials SHA-256 {alone['sha256']}" in done.stdout
-    assert "highest total first" in done.stdout
-    assert "deflated Sharpe ratio, best trial" in done.stdout
-
-
-def test_killed_then_interrupted_then_taken_up_again_it_ends_as_if_unbroken(
+def test_killed_then_interrupted_then_taken_up_again_two_cores_find_what_one_finds(
     place: Place, alone: dict[str, Any], tmp_path: Path
 ) -> None:
     with place.start(tmp_path, "--jobs", "2") as killed:
@@ -149,9 +169,13 @@ def test_killed_then_interrupted_then_taken_up_again_it_ends_as_if_unbroken(
     assert interrupted.returncode == 1, (out, err)
     assert err.startswith("replay: interrupted; the same command goes on from there")
     assert "Traceback" not in err
-    ended = place.found(tmp_path, "--jobs", "2")
-    assert ended["sha256"] == alone["sha256"]
-    times = {row["key"]: row["duration_s"] for row in rows_of(ended["rows"])}
+    ended = place.run(tmp_path, "--jobs", "2")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"trials SHA-256 {alone['sha256']}" in ended.out
+    assert "highest total first" in ended.out
+    assert "deflated Sharpe ratio, best trial" in ended.out
+    (rows,) = tmp_path.rglob("trials.parquet")
+    times = {row["key"]: row["duration_s"] for row in rows_of(rows)}
     assert {key: times[key] for key in kept} == kept, "no trial that was kept was run again"
 
 
@@ -194,38 +218,43 @@ def test_a_cluster_that_loses_a_worker_in_the_middle_loses_and_doubles_nothing(
     assert {key: times[key] for key in kept} == kept
 
 
-def test_a_walk_forward_shows_what_was_found_and_what_it_was_worth(place: Place, tmp_path: Path) -> None:
-    more = ("--walk-forward", "train=3d,test=2d", "--jobs", "1")
-    done = place.run(tmp_path, *more)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_a_walk_forward_shows_what_was_found_and_what_it_was_worth(place: Place, alone: dict[str, Any]) -> None:
+    more = ("--walk-forward", "train=3d,test=2d")
+    done = here(*place.words(place.out, "--jobs", "1", *more))
+    assert (done.code, done.err) == (0, "")
     for part in ("2 folds", "2022-08-07 to 2022-08-09", "2022-08-09 to 2022-08-11", "out of sample, 4 days linked"):
-        assert part in done.stdout
-    assert "bitcoin held" in done.stdout
-    again = place.found(tmp_path, *more)
-    assert f"trials SHA-256 {again['sha256']}" in done.stdout
+        assert part in done.out
+    assert "bitcoin held" in done.out
+    again = place.found(place.out, *more)
+    assert f"trials SHA-256 {again['sha256']}" in done.out
     assert len(again["folds"]) == 2
     assert again["out_of_sample"]["deflated"]["trials"] == sum(fold["trials"] for fold in again["folds"])
 
 
-def wrong(place: Place, out: Path, *more: str) -> str:
+def refused(done: Ended) -> str:
     """The error of a sweep that must not run."""
-    done = place.run(out, "--jobs", "1", *more)
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stderr.count("\n") == 1
-    return done.stderr
+    assert (done.code, done.out) == (2, ""), done.err
+    assert "Traceback" not in done.err
+    assert done.err.count("\n") == 1
+    return done.err
 
 
-def test_candles_that_changed_under_a_sweep_are_named(place: Place, tmp_path: Path) -> None:
-    own = Place(tmp_path / "own")
-    own.space.write_text(SPACE.replace("trials = 16", "trials = 1"))
-    own.found(tmp_path / "out", "--jobs", "1")
-    path = own.candles / "ETHUSDT.csv"
-    lines = path.read_text().splitlines()
+def wrong(place: Place, *more: str) -> str:
+    """The same, run here."""
+    return refused(here(*place.words(place.out, "--jobs", "1", *more)))
+
+
+def test_candles_that_changed_under_a_sweep_are_named(place: Place, alone: dict[str, Any]) -> None:
+    path = place.candles / "ETHUSDT.csv"
+    before = path.read_text()
+    lines = before.splitlines()
     cells = lines[-30].split(",")
     lines[-30] = ",".join([*cells[:5], "999.5", *cells[6:]])
     path.write_text("\n".join(lines) + "\n")
-    said = wrong(own, tmp_path / "out")
+    try:
+        said = wrong(place)
+    finally:
+        path.write_text(before)
     assert "sweep.json: history_sha256" in said
     assert "put them back, or name another --out" in said
 
@@ -244,42 +273,48 @@ def test_candles_that_changed_under_a_sweep_are_named(place: Place, tmp_path: Pa
             (),
             ("STRATEGY_PARAM_ATR_MULTIPLE", "'99'", "refused by the settings"),
         ),
-        (SPACE.replace('"total"', '"luck"'), (), ("space.toml: search.objective", "'luck'", "sharpe")),
+        (SPACE.replace('"total"', '"luck"'), (), (".toml: search.objective", "'luck'", "sharpe")),
         (SPACE, ("--set", "STRATEGY_PARAM_ATR_MULTIPLE=2"), ("--set", "STRATEGY_PARAM_ATR_MULTIPLE", "leave it out")),
         (SPACE, ("--jobs", "0"), ("--jobs", "0", "from 1 to")),
         (SPACE, ("--walk-forward", "90"), ("--walk-forward", "'90'", "train=365d,test=90d")),
         (SPACE, ("--walk-forward", "train=9d,test=9d"), ("--walk-forward", "does not fit once")),
-        (SPACE, ("--dask", "tcp://127.0.0.1:9"), ("--dask", "tcp://127.0.0.1:9", "running scheduler")),
-        (SPACE, ("--dask", "nowhere"), ("--dask", "nowhere", "running scheduler")),
     ],
 )
 def test_what_is_wrong_is_said_once_with_field_and_fix(
     place: Place, tmp_path: Path, text: str, more: tuple[str, ...], named: tuple[str, ...]
 ) -> None:
-    space = tmp_path / "space.toml"
+    space = tmp_path / f"{tmp_path.name}.toml"  # a sweep's folder has its name
     space.write_text(text)
-    said = wrong(place, tmp_path / "out", "--sweep", str(space), *more)
+    said = wrong(place, "--sweep", str(space), *more)
     for part in named:
         assert part in said
 
 
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere"])
+def test_a_cluster_that_is_not_there_is_said_once_with_its_address(place: Place, alone: object, address: str) -> None:
+    """In a process: a client of a cluster starts threads."""
+    said = refused(place.run(place.out, "--dask", address))
+    for part in ("--dask", address, "running scheduler"):
+        assert part in said
+
+
 def test_a_sweep_without_a_history_or_a_space_says_what_is_missing(place: Place, tmp_path: Path) -> None:
-    assert "cannot be read" in wrong(place, tmp_path, "--sweep", str(tmp_path / "none.toml"))
-    command = [sys.executable, str(ROOT / "run_cycle_replay.py"), "--sweep", str(place.space)]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "needs --history FOLDER" in done.stderr
+    assert "cannot be read" in wrong(place, "--sweep", str(tmp_path / "none.toml"))
+    assert "needs --history FOLDER" in refused(here("--sweep", str(place.space)))
 
 
 @pytest.mark.parametrize("package", ["pyarrow", "optuna", "joblib", "distributed"])
-def test_a_missing_package_is_named_with_the_extra_that_brings_it(place: Place, tmp_path: Path, package: str) -> None:
-    code = f"import sys; sys.modules[{package!r}] = None; import run_cycle_replay; sys.exit(run_cycle_replay.main())"
-    more = {"joblib": ("--jobs", "2"), "distributed": ("--dask", "tcp://127.0.0.1:9")}.get(package, ("--jobs", "1"))
-    command = [sys.executable, "-c", code, *place.command(tmp_path, *more)[2:]]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=100, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"{package}: a sweep needs the packages of the `research` extra" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("runtime.adapters.sweeps.")]:
+        monkeypatch.delitem(sys.modules, name)  # imported anew, as a first sweep does
+    monkeypatch.setitem(sys.modules, package, None)
+    space = tmp_path / f"{tmp_path.name}.toml"  # a sweep's folder has its name
+    space.write_text(SPACE)
+    more = {"joblib": ("--jobs", "2"), "distributed": ("--dask", "tcp://127.0.0.1:9")}.get(package, ())
+    said = wrong(place, "--sweep", str(space), *more)
+    assert f"{package}: a sweep needs the packages of the `research` extra" in said
 
 
 def test_a_worker_with_other_candles_or_other_code_refuses(place: Place, tmp_path: Path) -> None:
