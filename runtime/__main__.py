@@ -35,6 +35,7 @@ from runtime.operations import (
 from runtime.operator_commands import ANSWER_COMMANDS, listed_orders, overview
 from runtime.run_settings import RunMode, Settings
 from runtime.site_command import SITE_COMMANDS
+from runtime.state_commands import Damaged
 from runtime.wiring import Wired, wired
 from runtime.wiring_desk import places_of
 from runtime.wiring_inbox import opened_mailbox
@@ -243,7 +244,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SettingsError, BadInput) as error:
         answer, code = {"error": str(error)}, 2
     except EngineError as error:
-        answer, code = {"error": str(error)}, 3
+        proved = {"tapes": error.tapes} if isinstance(error, Damaged) and given.json else {}
+        answer, code = {"error": str(error), **proved}, 3
     to_stderr = getattr(given, "out", None) == "-"  # what is exported stands alone
     out = sys.stderr if to_stderr else sys.stdout
     plain = not (out.encoding or "utf-8").lower().startswith("utf")

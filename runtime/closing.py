@@ -197,7 +197,7 @@ def _note_abort(hour: Hour, error: EngineError) -> None:
 
 def alert_for(slot: str, error: EngineError, *, sent: bool) -> Alert:
     """The alert that tells why an hour ended early."""
-    facts = {"why": str(error), "step": "execution"}
+    facts = {"why": str(error)} | ({"step": "execution"} if sent else {})
     if isinstance(error, Misconfigured):
         facts |= {"what": error.what, "why": error.why, "fix": error.fix}
     if isinstance(error, ClockSkewed):

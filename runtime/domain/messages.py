@@ -120,6 +120,8 @@ def _fact(name: str, value: str, language: Language) -> str:
         value = (", " if language is Language.EN else "、").join(
             label("gate", gate, language) for gate in value.split()
         )
+    elif name == "why":
+        value = value.rstrip(". ")  # the texts that quote it end the sentence
     elif name == "measure":
         value = _measured(value, language)
     elif name in _SUMS | _PRICES and _AMOUNT.fullmatch(value):

@@ -56,6 +56,10 @@ def test_every_fact_that_a_text_names_is_shown(kind: AlertKind, language: Langua
     assert "{" not in told
 
 
+def test_a_reason_that_is_a_sentence_ends_once() -> None:
+    assert render(an_alert(why="no account."), Language.EN).lines[0] == "no account. Nothing was sent."
+
+
 def test_a_fact_that_no_text_names_is_listed() -> None:
     assert "retry_at: 10:15" in render(an_alert(why="no account", retry_at="10:15"), Language.EN).lines
 

@@ -237,6 +237,7 @@ class TestTapes:
         (tape.parent / "cut.jsonl.gz").write_bytes(tape.read_bytes()[:-20])
         code, answer, out = account("tapes")
         assert (code, "2 of 3 tapes are damaged: changed.jsonl.gz, cut.jsonl.gz" in answer["error"]) == (3, True)
+        assert [bool(tape["fault"]) for tape in account("tapes", "--json")[1]["tapes"]] == [False, True, True]
         assert "2026-03-15T09Z.jsonl.gz" in out
 
     def test_a_place_without_tapes_is_named(self, account: Run, tmp_path: Path) -> None:
