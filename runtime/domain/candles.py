@@ -80,13 +80,14 @@ def turnover(candle: Candle) -> float:
 def appended(series: DailySeries, candle: Candle, days_max: int) -> DailySeries:
     """`series` with the day after its last one, a candle that is known to be sound; the newest `days_max` are kept."""
     skip = max(0, len(series.close) + 1 - days_max)
+    high, low, close, quote_volume = (candle.high,), (candle.low,), (candle.close,), (turnover(candle),)
     return DailySeries(
         series.symbol,
         series.first_open_ms + skip * DAY_MS,
-        (*series.high[skip:], candle.high),
-        (*series.low[skip:], candle.low),
-        (*series.close[skip:], candle.close),
-        (*series.quote_volume[skip:], turnover(candle)),
+        series.high[skip:] + high,
+        series.low[skip:] + low,
+        series.close[skip:] + close,
+        series.quote_volume[skip:] + quote_volume,
     )
 
 
