@@ -97,13 +97,16 @@ def played(stage: Stage, episode: Episode) -> Outcome:
     if not episode.same_hour:
         stage.next_hour()
     said = stage.hour()
+    if said["status"] == "lease_held":  # the request for the lease was still under way when its process was hurt
+        stage.lease_over()
+        said = stage.hour()
     held_up = ended.how == "stopped" and "locked" in said.get("error", "")
     if ended.how == "stopped":
         faults += _woken(stage, run, may_write=held_up)
     if held_up or said["status"] == "slot_done":
         stage.next_hour()
         said = stage.hour()
-    if said["exit_code"] != 0:
+    if said["exit_code"] != 0 or said["status"] == "lease_held":
         faults.append(f"the hour after it ended with {said['exit_code']}: {said.get('error')}")
     kept = stage.kept()
     faults += when_settled(stage.exchange, kept) if kept else ["nothing is stored"]
