@@ -178,10 +178,20 @@ def _copied(copied: Copied) -> Answer:
     return said | {"control_kept": copied.control_kept} if copied.control_kept else said
 
 
+def _simulated_hour(given: argparse.Namespace) -> str | None:
+    """The hour of a simulated account that a command is about: the one asked for, else the last one that it lived."""
+    if given.at or asked_mode(given.mode) is not RunMode.PAPER or given.market == "binance":
+        asked: str | None = given.at
+        return asked
+    with wired_store(read_store_settings(RunMode.PAPER, given.market), paper=True) as store:
+        state = store.load().state
+    return state.slot_done or None if state is not None else None
+
+
 def _examined(given: argparse.Namespace) -> int:
     from runtime.doctor import consult
 
-    overrides = {"mode": given.mode, "at": given.at, "market": given.market}
+    overrides = {"mode": given.mode, "at": _simulated_hour(given), "market": given.market}
     return consult(Arguments(overrides, given.json, validate_only=True, deep=given.deep), wired)
 
 
@@ -218,7 +228,7 @@ def _answered(given: argparse.Namespace, command: Command | StoreCommand | BookC
             return command.run(settings, store, given)
     if isinstance(command, BookCommand):
         return _from_the_books(command, given)
-    overrides = {"mode": given.mode, "at": given.at, "market": given.market, **command.overrides}
+    overrides = {"mode": given.mode, "at": _simulated_hour(given), "market": given.market, **command.overrides}
     with wired(read_settings(overrides), lambda _: None) as wiring:
         answer = command.run(wiring, given)
         held_back = wiring.world.suppressed

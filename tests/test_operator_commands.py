@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from runtime.domain.slots import minute_text
 from tests.support.sources import ROOT
 
 
@@ -90,6 +91,16 @@ def test_control_is_set_shown_and_ends_by_itself(console: Console) -> None:
     assert console.run("--at", "2026-03-15T11", "control")[1]["control"] == "run"
     code, stopped = console.hour()
     assert (code, stopped["orders"]) == (0, 0)
+
+
+def test_a_command_on_a_simulated_account_happens_in_the_last_hour_that_it_lived(console: Console) -> None:
+    """Not in the market's first hour: a control for half an hour would be over before it began."""
+    console.hour()
+    assert console.hour("2026-03-15T12")[0] == 0
+    assert console.run("control", "halt", "--why", "news", "--minutes", "30")[0] == 0
+    assert console.run("control")[1]["control"] == "halt"
+    newest = console.run("audit", "--json")[1]["events"][0]
+    assert (newest["kind"], minute_text(newest["at_ms"])) == ("control", "2026-03-15 12:15 UTC")
 
 
 def test_a_control_that_cannot_be_read_halts(console: Console) -> None:
