@@ -75,7 +75,7 @@ def test_a_silent_service_costs_no_more_than_the_total_time(hook: HttpStub) -> N
     hook.on(HOOK, Fate.SILENCE)
     started = time.monotonic()
     [receipt] = ChannelAlerter(an_address(hook, total_s=0.3), Language.EN).deliver([TRADE])
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 3
     assert (receipt.delivered, receipt.why) == (False, "no answer within 0.3 s")
 
 

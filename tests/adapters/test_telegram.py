@@ -246,7 +246,7 @@ def test_an_answer_that_drips_for_ever_ends_with_the_total_time(server: Telegram
     bot = replace(a_bot(server), timeouts=(1, 5), total_s=0.4)
     started = time.monotonic()
     receipts = TelegramAlerter(bot, Language.EN, SystemClock()).deliver(many(30))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 2
     assert not any(receipt.delivered for receipt in receipts)
     assert "0.4 s" in receipts[0].why
 

@@ -71,7 +71,7 @@ def breaches(instrument: Instrument, quantity: Decimal, price: Decimal) -> list[
     return broken
 
 
-@settings(max_examples=120)
+@settings(max_examples=400)
 @given(cases())
 def test_every_part_of_a_sale_meets_every_filter_and_no_more_is_sold_than_held(
     case: tuple[Instrument, Decimal, Decimal],
@@ -85,7 +85,7 @@ def test_every_part_of_a_sale_meets_every_filter_and_no_more_is_sold_than_held(
     event(f"{min(len(lots.parts), 3)} parts, refused by {lots.filter}")
 
 
-@settings(max_examples=120)
+@settings(max_examples=400)
 @given(cases())
 def test_a_sale_leaves_nothing_that_an_order_could_still_sell(case: tuple[Instrument, Decimal, Decimal]) -> None:
     """Counter-check by the exchange's rules alone: of what is left, the whole and its largest legal part are tried."""
@@ -101,7 +101,7 @@ def test_a_sale_leaves_nothing_that_an_order_could_still_sell(case: tuple[Instru
     event(f"{min(len(lots.parts), 3)} parts, the rest breaks {left_over[:1]}")
 
 
-@settings(max_examples=120)
+@settings(max_examples=400)
 @given(cases(), st.decimals(min_value=0, max_value=2, places=6), st.integers(0, 30))
 def test_a_purchase_meets_every_filter_and_never_costs_more_than_its_budget(
     case: tuple[Instrument, Decimal, Decimal], off_by: Decimal, held_steps: int
@@ -131,7 +131,7 @@ def test_a_purchase_spends_its_budget_but_for_a_step_where_no_cap_binds(
     assert (Fraction(lots.total) + Fraction(free.step)) * Fraction(price) > Fraction(budget)
 
 
-@settings(max_examples=120)
+@settings(max_examples=400)
 @given(cases())
 def test_what_the_filters_let_a_single_order_do_is_not_refused(case: tuple[Instrument, Decimal, Decimal]) -> None:
     instrument, quantity, price = case

@@ -128,7 +128,7 @@ def test_an_error_is_one_failed_row_with_its_fix_and_no_foreign_text(error: Exce
 def test_when_time_is_up_the_check_that_hangs_is_named_and_left_behind(hung: Callable[[], Rows]) -> None:
     started = time.monotonic()
     rows = hold([check("dead", run=hung), check("b"), check("c", "dead"), check("d", after=("dead",))], 0.3)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 5
     assert verdicts(rows) == {"dead": "failed", "b": "ok", "c": "skipped", "d": "skipped"}
     assert rows[0].seen == "no answer within 0.3 s"
     assert rows[0].fix == "mend it"

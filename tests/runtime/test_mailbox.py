@@ -179,7 +179,7 @@ def test_a_messenger_that_hangs_ends_within_its_time(server: TelegramServer, kin
     started = time.monotonic()
     mailbox = mailbox_of(server, store, SystemClock(), total_s=0.3)
     mailbox.obey()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 2
     assert mailbox.problem
 
 
