@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Thread
 
 import joblib
@@ -42,14 +44,28 @@ class Processes:
         left = {task.key: task for task in tasks}
         for _ in range(ATTEMPTS_MAX):
             try:
-                for outcome in self._pool(joblib.delayed(self._evaluate)(task) for task in list(left.values())):
-                    # A pool that broke may hand over late what the next one has run again.
-                    if left.pop(outcome.key, None) is not None:
-                        yield outcome
+                with _ended_quietly(self._pool(map(joblib.delayed(self._evaluate), list(left.values())))) as outcomes:
+                    for outcome in outcomes:
+                        # A pool that broke may hand over late what the next one has run again.
+                        if left.pop(outcome.key, None) is not None:
+                            yield outcome
             except BrokenProcessPool:
                 continue
             return
         raise Unavailable("worker processes", f"they died {ATTEMPTS_MAX} times; the same command goes on from here")
+
+
+@contextmanager
+def _ended_quietly(outcomes: Generator[Outcome, None, None]) -> Iterator[Iterator[Outcome]]:
+    """What a pool hands over, ended with the block. Joblib warns of trials that nobody took; whoever breaks a sweep off
+    knows, and runs them again.
+    """
+    try:
+        yield outcomes
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            outcomes.close()
 
 
 def _live_with(parent: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +44,17 @@ def test_a_worker_that_is_killed_loses_and_doubles_no_trial(tmp_path: Path) -> N
 def test_a_trial_that_kills_every_worker_ends_the_sweep(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=f"they died {ATTEMPTS_MAX} times"):
         list(Processes(partial(dying, tmp_path, 99), 2)(TASKS))
+
+
+def test_a_sweep_that_is_left_early_says_nothing_of_trials_that_nobody_took(tmp_path: Path) -> None:
+    outcomes = Processes(partial(dying, tmp_path, 0), 2)(TASKS)
+    assert isinstance(outcomes, Generator)
+    next(outcomes)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        outcomes.close()
+        gc.collect()
+    assert not told
 
 
 ORPHANED = """
