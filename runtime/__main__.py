@@ -26,8 +26,10 @@ from runtime.domain.slots import MINUTE_MS, ago_text
 from runtime.domain.state import refuse_unusable
 from runtime.errors import BadInput, EngineError, SettingsError
 from runtime.operations import (
+    accept_account,
     accept_drift,
     adopt,
+    key_fits,
     set_control,
     settle_by_hand,
     start_account,
@@ -113,6 +115,13 @@ def _drift(wiring: Wired, given: argparse.Namespace) -> Answer:
         state = wiring.world.store.load().state
         return {"drift": {} if state is None else {asset: plain(amount) for asset, amount in state.drift.items()}}
     return overview(accept_drift(wiring.world, given.accept.upper(), given.who, given.why))
+
+
+def _account(wiring: Wired, given: argparse.Namespace) -> Answer:
+    settings, world = wiring.settings, wiring.world
+    if given.accept:
+        return overview(accept_account(settings, world, given.who, given.why))
+    return {"account": settings.account, "api_key": key_fits(world)}
 
 
 def _heartbeat(settings: Settings, store: Archive, given: argparse.Namespace) -> Answer:
@@ -209,6 +218,7 @@ COMMANDS: Mapping[str, Command | StoreCommand | BookCommand | WholeCommand] = {
     "control": Command(_controlled, {}),
     "orders": Command(_orders, {}),
     "drift": Command(_drift, {}),
+    "account": Command(_account, {}),
     "heartbeat": StoreCommand(_heartbeat),
     "backup": StoreCommand(_backed_up),
     "restore": StoreCommand(_restored),

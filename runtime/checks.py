@@ -48,6 +48,7 @@ class Case:
     offset_ms: int = 0
     prices: Mapping[str, Decimal] = field(default_factory=dict)
     may_trade: bool = True
+    account_digest: str = ""
     state: State | None = None
     upstream: Reading | None = None
 

@@ -33,7 +33,7 @@ KEY, TRADE, WITHDRAW, ADDRESSES, EXPIRY, OTHERS = (
     "key expiry",
     "key's other rights",
 )
-ACCOUNT, EARN, ORDERS = "account", "simple earn", "test orders"
+ACCOUNT, WHOSE, EARN, ORDERS = "account", "key's account", "simple earn", "test orders"
 NO_MONEY_CODE = -2010
 
 _REACH_FIX = "look at this machine's network and name server, at BINANCE_API_URL, and at Binance's status page"
@@ -44,6 +44,7 @@ _KEY_FIX = "check BINANCE_API_KEY and BINANCE_API_SECRET, the key's permissions 
 _READ_FIX = "allow the key to read at Binance (Enable Reading)"
 _TRADE_FIX = "allow the key spot trading at Binance (Enable Spot & Margin Trading)"
 _ACCOUNT_FIX = "ask Binance why the account may not trade; a key cannot change it"
+_WHOSE_FIX = "put the key of the state's account back; if this one takes its place: python -m runtime account --accept"
 _EARN_FIX = "nothing for trading: until it answers, cash stays at spot and what is in Earn is not bought with"
 _ORDER_FIX = "look at what the exchange says of this pair; until it is mended every order of it would be refused too"
 
@@ -147,11 +148,28 @@ def account(case: Case) -> Check:
 
     def run() -> Rows:
         found = case.world.exchange.account()
+        case.account_digest = found.digest
         if not found.can_trade:
             return [failed(ACCOUNT, "the account may not trade", _ACCOUNT_FIX)]
         return [ok(ACCOUNT, f"may trade; assets: {len(found.balances)}")]
 
     return Check((ACCOUNT,), run, _KEY_FIX, (KEY,))
+
+
+def whose_key(case: Case) -> Check:
+    """The account that answers the key is the one that the state was kept for."""
+
+    def run() -> Rows:
+        known = case.state.account_digest if case.state is not None else ""
+        if not known or not case.account_digest:
+            return [
+                ok(WHOSE, "nothing to compare: " + ("the account tells no number" if known else "the state has none"))
+            ]
+        if case.account_digest != known:
+            return [failed(WHOSE, "another Binance account's than the one that the state was kept for", _WHOSE_FIX)]
+        return [ok(WHOSE, "the one that the state was kept for")]
+
+    return Check((WHOSE,), run, _WHOSE_FIX, (ACCOUNT, STORE_READ))
 
 
 def earn(case: Case) -> Check:

@@ -29,6 +29,7 @@ from runtime.errors import (
     LostState,
     Misconfigured,
     NewAccount,
+    OtherAccount,
     RateLimited,
     SettingsError,
     Stopped,
@@ -204,7 +205,7 @@ def alert_for(slot: str, error: EngineError, *, sent: bool) -> Alert:
         facts = {"skew": str(error.skew_ms), "limit": str(error.limit_ms)}
     if isinstance(error, RateLimited):
         facts = {"what": error.what, "until": minute_text(error.retry_at_ms)}
-    if isinstance(error, WithdrawKey):
+    if isinstance(error, WithdrawKey | OtherAccount):
         facts = {"account": error.account}
     kinds = (kind for known, kind in _KINDS if isinstance(error, known))
     return new_alert(next(kinds, AlertKind.UNEXPECTED if sent else AlertKind.ABORTED), slot, facts)
@@ -214,6 +215,7 @@ _KINDS: tuple[tuple[type[EngineError], AlertKind], ...] = (
     (LostState, AlertKind.LOST_STATE),
     (NewAccount, AlertKind.NEW_ACCOUNT),
     (ClockSkewed, AlertKind.CLOCK_SKEW),
+    (OtherAccount, AlertKind.OTHER_ACCOUNT),
     (LocationBlocked, AlertKind.LOCATION_BLOCKED),
     (Misconfigured, AlertKind.MISCONFIGURED),
     (RateLimited, AlertKind.RATE_LIMITED),

@@ -67,7 +67,9 @@ def _add_acting(commands: Commands[argparse.ArgumentParser]) -> None:
     orders.add_argument("--settle", metavar="ID", help="close it as not placed, after looking at the exchange")
     drift = commands.add_parser("drift", help="show what no evidence explains, or accept it")
     drift.add_argument("--accept", metavar="ASSET", help="declare it explained: buys may go on")
-    for command in (control, orders, drift):
+    account = commands.add_parser("account", help="whose the API key is: the state's account's; or accept another's")
+    account.add_argument("--accept", action="store_true", help="this other account takes its place")
+    for command in (control, orders, drift, account):
         command.add_argument("--who", default="operator")
         command.add_argument("--why", default="")
 

@@ -10,6 +10,7 @@
     ├── Abort                    the hour stops before trading                             exit 3
     │   ├── LostState            orders of ours exist, but no state document
     │   ├── NewAccount           neither a state document nor orders of ours
+    │   ├── OtherAccount         the API key is another account's than the one that the state is of
     │   └── ClockSkewed          this machine's clock and the exchange's disagree
     ├── Stopped                  this process was told to end; nothing new is sent         exit 3, or 4 after a send
     ├── Unavailable              a dependency did not answer; nothing was changed; may be tried later
@@ -92,6 +93,19 @@ class LostState(Abort):
 
 class NewAccount(Abort):
     """No state and no orders of ours: `init` is needed."""
+
+
+class OtherAccount(Abort):
+    """The API key answers for another account at the exchange than the one that the state is of."""
+
+    def __init__(self, account: str) -> None:
+        """`account` is the name of the state's account here."""
+        super().__init__(
+            f"BINANCE_API_KEY: the key is another Binance account's than the one that the state of account {account}"
+            " was kept for – put the key of that account back; if this one really takes its place:"
+            " python -m runtime account --accept --why TEXT"
+        )
+        self.account = account
 
 
 class ClockSkewed(Abort):

@@ -17,6 +17,7 @@ from runtime.domain.market import Account, EarnPosition
 from runtime.domain.slots import HOUR_MS
 from runtime.errors import ClockSkewed, EngineError, RateLimited, Unavailable
 from runtime.hour import SKEW_MAX_MS, FirstWave, Hour
+from runtime.key_check import heed_account
 from runtime.ports import DailyCache, World
 
 INSTRUMENTS_MAX_AGE_MS = 6 * HOUR_MS
@@ -98,13 +99,14 @@ def sync(world: World, offset_ms: int) -> None:
 
 def read_account(hour: Hour, answers: Mapping[str, object]) -> None:
     """Take account, prices and Earn from the first wave's answers; read them now where recovery had to come first,
-    because it moves balances and takes time.
+    because it moves balances and takes time. `OtherAccount` where it is not ours.
     """
     clock = cast("Clocked", needed(answers, "clock"))
     if "account" not in answers:
         answers = hour.world.gather(account_calls(hour.world))
         heed_pause(answers)
     wave = _wave(answers, hour.now_ms(), clock)
+    heed_account(hour, wave.account)
     hour.wave, hour.account, hour.earn = wave, wave.account, wave.earn
 
 

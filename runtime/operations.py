@@ -21,6 +21,7 @@ from runtime.domain.performance import moved_outside
 from runtime.domain.slots import MINUTE_MS, slot_at
 from runtime.domain.state import Position, State, refuse_moved, refuse_unusable
 from runtime.errors import Abort, BadInput, StateUnreadable
+from runtime.first_reads import sync
 from runtime.hour import LEASE_S
 from runtime.ports import Changes, Loaded, World
 from runtime.rebuild import first_state
@@ -109,6 +110,31 @@ def accept_drift(world: World, asset: str, who: str, why: str) -> State:
     return after
 
 
+def key_fits(world: World) -> str:
+    """Whose API key it is: `the same` account's as the state's, `another`'s, or `unknown` where one does not tell."""
+    known = _loaded(world)[1].account_digest
+    found = _account_of_key(world)
+    return "unknown" if not (known and found) else "the same" if known == found else "another"
+
+
+def accept_account(settings: Settings, world: World, who: str, why: str) -> State:
+    """Let the account that the API key answers for now be the state's. What its balances differ by is drift, which the
+    next hour tells and which stops buys; what is open must be settled first, because only the account that it was sent
+    to can tell its end.
+    """
+    _need_why(why)
+    loaded, state = _loaded(world)
+    if state.open_intents:
+        raise Abort(f"account: {len(state.open_intents)} open intents are the old account's; see `orders --settle`")
+    found = _account_of_key(world)
+    if found in {"", state.account_digest}:
+        raise BadInput("account", settings.account, "is the API key's own: there is nothing to accept")
+    after = replace(state, account_digest=found)
+    accepted = _event(world, EventKind.ACCOUNT_ACCEPTED, actor=who, why=why)
+    _write(world, loaded, Changes(after, release=True, events=(accepted,)))
+    return after
+
+
 def set_control(world: World, mode: Mode, who: str, why: str, minutes: int | None) -> Control:
     """Set the kill switch; it takes effect at the next send of any hour, running or not."""
     _need_why(why)
@@ -147,6 +173,11 @@ def settle_by_hand(world: World, intent_id: str, who: str, why: str) -> Intent:
     settled = _event(world, EventKind.SETTLED, actor=who, order=intent_id, why=why)
     _write(world, loaded, Changes(after, intents=(closed,), entries=entries, release=True, events=(settled,)))
     return closed
+
+
+def _account_of_key(world: World) -> str:
+    sync(world, world.market.server_time_ms() - world.clock.now_ms())
+    return world.exchange.account().digest
 
 
 def _event(world: World, kind: EventKind, **facts: str) -> Event:

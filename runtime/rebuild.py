@@ -83,7 +83,13 @@ def _opened(settings: Settings, world: World, account: Account, now_ms: int) -> 
     entry = opening_entry(slot_at(now_ms), now_ms, account, earn)
     position = earn.get(CASH)
     rewards = {CASH: position.rewards} if position else {}
-    state = State(settings.account, initialised_ms=now_ms, reconciled_ms=now_ms, earn_rewards=rewards)
+    state = State(
+        settings.account,
+        initialised_ms=now_ms,
+        reconciled_ms=now_ms,
+        earn_rewards=rewards,
+        account_digest=account.digest,
+    )
     return replace(state, ledger=state.ledger.posted((entry,))), (entry,)
 
 
@@ -113,7 +119,7 @@ def _rebuilt(settings: Settings, world: World, seen: _Seen) -> tuple[State, tupl
         instruments=_instruments(world, symbols, seen),
     )
     state, entries = rebuilt_state(settings.account, seen.now_ms, records, settings.strategy)
-    state = with_highs(state, _highs(world, state, seen.now_ms))
+    state = replace(with_highs(state, _highs(world, state, seen.now_ms)), account_digest=seen.account.digest)
     if world.exchange.account().balances != seen.account.balances:
         raise Abort("rebuild: the account moved while it was read; try again")
     return state, entries

@@ -87,6 +87,7 @@ class AlertKind(StrEnum):
     MISCONFIGURED = "misconfigured"
     LOCATION_BLOCKED = "location_blocked"
     WITHDRAW_KEY = "withdraw_key"
+    OTHER_ACCOUNT = "other_account"
     KEY_EXPIRY = "key_expiry"
     KEY_UNRESTRICTED = "key_unrestricted"
     RATE_LIMITED = "rate_limited"
@@ -111,6 +112,7 @@ _URGENT = frozenset(
         AlertKind.MISCONFIGURED,
         AlertKind.LOCATION_BLOCKED,
         AlertKind.WITHDRAW_KEY,
+        AlertKind.OTHER_ACCOUNT,
         AlertKind.CLOCK_SKEW,
         AlertKind.LOST_STATE,
     }

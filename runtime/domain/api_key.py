@@ -5,6 +5,10 @@ what a key may do changes once a year, and asking for it every hour costs a call
 and with a salted digest that recognises the key: another day or another key is asked about anew. A refusal is not kept,
 so that the hour after the right was taken away trades again.
 
+Nor may a key of another account be taken for ours: its balances would read as drift, and its history as proof that our
+orders never existed. The exchange gives every account a number; the state remembers a digest of it, so short that many
+numbers share each, which says whether two answers come from one account and tells nobody which.
+
 What only has to be known (no list of addresses, an end that comes near) is told once: `marks` names what holds now, and
 what was told before is dropped as soon as it no longer holds.
 """
@@ -26,6 +30,7 @@ TRUSTED_DAYS = 7
 
 UNRESTRICTED = "unrestricted"
 _DIGEST_LENGTH = 32
+_ACCOUNT_DIGEST_LENGTH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,13 @@ class KeyRecord:
 def digest(salt: str, key: str) -> str:
     """What recognises a key: SHA-256 of salt and key, shortened. Keys are long and random, so none can be guessed."""
     return sha256(f"{salt}\n{key}".encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def account_digest(uid: str) -> str:
+    """What recognises an account by its number at the exchange, and cannot be turned back into it. It is the same under
+    every name that the account has here, so that a copy under another name still knows it.
+    """
+    return digest("account", uid)[:_ACCOUNT_DIGEST_LENGTH]
 
 
 def marks(rights: KeyRights, now_ms: int) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     OPENED = "opened"
     ADOPTED = "adopted"
     DRIFT_ACCEPTED = "drift_accepted"
+    ACCOUNT_ACCEPTED = "account_accepted"
     SETTLED = "settled"
     RESTORED = "restored"
     MOVED = "moved"

@@ -151,10 +151,13 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The spot account; assets with nothing in them are left out, Earn's `LD...` shadows are dropped by the adapter."""
+    """The spot account; assets with nothing in them are left out, Earn's `LD...` shadows are dropped by the adapter.
+    `digest` recognises whose account it is (`domain.api_key`); empty where the exchange does not say.
+    """
 
     balances: Mapping[str, Balance]
     can_trade: bool = True
+    digest: str = ""
 
     def free(self, asset: str) -> Decimal:
         """The free balance, 0 if the account has none."""

@@ -90,7 +90,8 @@ class State(metaclass=Value):
     `drift` is what no evidence explains yet, by asset; `flows_seen` holds the evidence already booked (id -> epoch ms);
     `prices` are the last cycle's; `intents` are those of the newest slot and every open one; `control_ms` is when the
     control that was last told was set; `key` is the last verdict on the API key; `costs` are those of the
-    last months, by month (`2026-11`). `moved_to` names the store that holds the account now, `restoring` the copy that
+    last months, by month (`2026-11`); `account_digest` recognises the account at the exchange, empty until one is seen.
+    `moved_to` names the store that holds the account now, `restoring` the copy that
     is being written here: where one of them is set, no hour may use this document (`refuse_unusable`).
     """
 
@@ -119,6 +120,7 @@ class State(metaclass=Value):
     control_ms: int = 0
     key: KeyRecord | None = None
     costs: Mapping[str, MonthCosts] = field(default_factory=dict)
+    account_digest: str = ""
     moved_to: str = ""
     restoring: str = ""
     unknown: tuple[tuple[tuple[str, ...], Any], ...] = ()

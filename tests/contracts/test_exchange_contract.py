@@ -24,7 +24,7 @@ from runtime.adapters.simulated.conditions import (
     Limits,
     Script,
 )
-from runtime.domain.api_key import KeyRights
+from runtime.domain.api_key import KeyRights, account_digest
 from runtime.domain.market import EarnProduct
 from runtime.domain.orders import EarnDone, EarnRecord, Kind, Order, Refused, Side, Unknown
 from runtime.domain.slots import DAY_MS
@@ -63,6 +63,7 @@ class TestOrders:
         account = here.exchange.account()
         assert (account.free("USDT"), account.free("ETH")) == (D(9525), D("0.18981"))
         assert account.can_trade
+        assert account.digest == account_digest("1")
 
     def test_a_looked_up_order_gets_the_same_fills_from_its_trades(self, way: str) -> None:
         with desk(way, Conditions(seed=3, costs=Costs(slippage_bps=D(10), fills_max=5))) as here:

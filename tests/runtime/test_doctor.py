@@ -43,9 +43,17 @@ TEST_ORDER = "POST /api/v3/order/test"
 RED = Fault(status=503, code=-1001, message="Internal error")
 SHUT = Fault(status=403, body="<html>blocked</html>")
 KEY_ROWS = ("key may trade", "key may not withdraw", "key addresses", "key expiry", "key's other rights")
-BEHIND_THE_KEY = (*KEY_ROWS, "account", "simple earn", "test orders")
+BEHIND_THE_KEY = (*KEY_ROWS, "account", "key's account", "simple earn", "test orders")
 BEHIND_THE_PLACE = ("market prices", "api key", *BEHIND_THE_KEY)
-BEHIND_THE_STORE = ("slot and lease", "control", "heartbeat", "missed hours", "state store write", "upstream document")
+BEHIND_THE_STORE = (
+    "slot and lease",
+    "control",
+    "heartbeat",
+    "missed hours",
+    "state store write",
+    "upstream document",
+    "key's account",
+)
 
 
 @pytest.fixture
@@ -150,7 +158,7 @@ BROKEN = [
     Broken("wrong address", key(listed_address=False), "api key", "not accepted", "IP list", skipped=BEHIND_THE_KEY),
     Broken("rights unread", fault(KEY_ENDPOINT, RED), "api key", "API key", "BINANCE_API_KEY", skipped=BEHIND_THE_KEY),
     Broken("may not read", key(reading=False), "api key", "may not read", "Enable Reading",
-           skipped=("account", "simple earn")),
+           skipped=("account", "key's account", "simple earn")),
     Broken("may not trade", key(trading=False), "key may trade", "may not trade", "Enable Spot",
            skipped=("test orders",)),
     Broken("may withdraw", key(withdrawals=True), "key may not withdraw", "no hour trades with it",
@@ -162,8 +170,11 @@ BROKEN = [
            "new key"),
     Broken("futures", key(others=frozenset({"enableFutures"})), "key's other rights", "enableFutures", "untick",
            "warning"),
-    Broken("account closed", key(account_trades=False), "account", "may not trade", "ask Binance"),
-    Broken("account unread", fault(ACCOUNT, RED), "account", "account", "BINANCE_API_KEY"),
+    Broken("account closed", key(account_trades=False), "account", "may not trade", "ask Binance",
+           skipped=("key's account",)),
+    Broken("account unread", fault(ACCOUNT, RED), "account", "account", "BINANCE_API_KEY",
+           skipped=("key's account",)),
+    Broken("key of another", key(uid=2), "key's account", "another Binance account's", "account --accept"),
     Broken("earn down", fault(POSITIONS, RED), "simple earn", "Earn positions", "cash stays at spot"),
     Broken("order refused", fault(TEST_ORDER, Fault(status=400, code=-1013, message="Filter failure: LOT_SIZE")),
            "test order BTCUSDT", "LOT_SIZE", "this pair"),

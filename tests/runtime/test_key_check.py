@@ -10,10 +10,12 @@ import pytest
 
 from runtime.adapters.simulated.conditions import PAPER, Fault, KeyTerms
 from runtime.domain.alerts import Severity
-from runtime.domain.api_key import TRUSTED_DAYS, digest
+from runtime.domain.api_key import TRUSTED_DAYS, account_digest, digest
 from runtime.domain.report import CycleStatus, Report
 from runtime.domain.slots import DAY_MS, HOUR_MS
-from tests.support.worlds import KEY, RIGHTS, SECRET, Scene, scene
+from runtime.key_check import WHOSE
+from tests.support.operators import left_open, put_state
+from tests.support.worlds import ACCOUNT, KEY, LOOK_UP, RIGHTS, SECRET, Scene, scene
 
 WITHDRAWS = KeyTerms(withdrawals=True)
 SHUT = Fault(status=403, body="<html>blocked</html>")
@@ -120,6 +122,102 @@ class TestCost:
         assert record.digest in everything
         assert KEY not in everything
         assert SECRET not in everything
+
+
+UID = 354_937_868
+OTHERS = KeyTerms(uid=918_273_645)
+ABORTED = (3, CycleStatus.ABORTED)
+
+
+class TestAccount:
+    """A key of another Binance account trades nothing, settles nothing, and says what to do."""
+
+    def test_another_accounts_key_sends_nothing_and_changes_no_books(self, account: Scene) -> None:
+        account.hour()
+        before = account.state
+        account.weather(key=OTHERS)
+        for hours in (1, 2):
+            report = account.next()
+            assert (report.exit_code, report.status) == ABORTED, hours
+            assert "put the key of that account back" in report.error
+            assert "python -m runtime account --accept --why TEXT" in report.error
+            assert [name for name in account.used if name.startswith("POST ")] == []
+        after = account.state
+        assert (after.ledger, after.drift, after.account_digest) == (before.ledger, {}, before.account_digest)
+        assert (after.slot_done, after.dependencies) == (before.slot_done, {})  # the exchange itself is well
+        alerts = [a for a in account.messenger.taken if a.kind == "other_account"]
+        assert [(a.severity, a.facts) for a in alerts] == [(Severity.CRITICAL, {"account": "main"})] * 2
+        account.weather(key=KeyTerms())
+        assert account.next().exit_code == 0
+        assert told(account, "recovered") == 1
+        assert account.differences() == {}
+
+    @pytest.mark.parametrize("sent", [False, True])
+    def test_what_a_dead_hour_left_open_is_not_looked_for_in_another_account(
+        self, account: Scene, *, sent: bool
+    ) -> None:
+        account.hour()
+        intent = left_open(account, sent=sent)
+        account.weather(key=OTHERS)
+        account.environment["BINANCE_API_KEY"] = "n" * 64
+        assert (account.next().exit_code, account.used[LOOK_UP]) == (3, 0)
+        assert [found.id for found in account.state.open_intents] == [intent.id]
+        account.weather(key=KeyTerms())
+        account.environment["BINANCE_API_KEY"] = KEY
+        assert [found.id for found in account.next().recovered] == [intent.id]
+        assert account.differences() == {}
+
+    def test_a_new_key_that_nobody_can_place_settles_nothing(self, account: Scene) -> None:
+        account.hour()
+        left_open(account, sent=True)
+        account.environment["BINANCE_API_KEY"] = "n" * 64
+        account.faults({ACCOUNT: SHUT})
+        assert (account.next().exit_code, account.used[LOOK_UP]) == (3, 0)
+        account.faults()
+        assert account.next().recovered
+
+    def test_the_known_key_settles_without_a_further_call(self, account: Scene) -> None:
+        account.hour()
+        left_open(account, sent=True)
+        account.waves.clear()
+        assert account.next().recovered
+        assert not any(WHOSE in wave for wave in account.waves)
+
+    def test_a_state_that_knows_of_no_account_takes_over_the_one_that_answers(self, account: Scene) -> None:
+        account.hour()
+        put_state(account, replace(account.state, account_digest=""))
+        account.weather(key=OTHERS)
+        assert account.next().exit_code == 0
+        assert account.state.account_digest == account_digest(str(OTHERS.uid))
+        account.weather(key=KeyTerms())
+        assert account.next().exit_code == 3
+
+    def test_an_account_that_tells_no_number_changes_nothing(self, account: Scene) -> None:
+        account.hour()
+        known = account.state.account_digest
+        account.weather(key=KeyTerms(uid=None))
+        assert account.next().exit_code == 0
+        assert account.state.account_digest == known != ""
+
+    def test_a_dry_run_refuses_it_too(self, account: Scene) -> None:
+        account.hour()
+        account.weather(key=OTHERS)
+        assert account.next(mode="dry_run").exit_code == 3
+
+    def test_the_number_itself_is_in_no_state_tape_report_or_alert(self, account: Scene) -> None:
+        account.weather(key=KeyTerms(uid=UID))
+        account.hour()
+        account.weather(key=OTHERS)
+        account.next()
+        everything = json.dumps([account.reports.reports, account.reports.tapes], default=str)
+        everything += f"{account.state}{account.messenger.taken}"
+        assert account_digest(str(UID)) in everything
+        assert str(UID) not in everything
+        assert str(OTHERS.uid) not in everything
+
+    def test_many_numbers_share_a_digest_so_none_can_be_read_back(self) -> None:
+        assert len(account_digest(str(UID))) == 6
+        assert account_digest(str(UID)) != account_digest(str(OTHERS.uid))
 
 
 class TestUnreadable:

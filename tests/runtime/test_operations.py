@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
+from runtime.adapters.simulated.conditions import KeyTerms
 from runtime.domain.control import Control, Mode
 from runtime.domain.ledger import Book
 from runtime.domain.money import CASH
@@ -16,8 +18,9 @@ from runtime.domain.orders import Intent, Kind, Side, Sleeve, Status
 from runtime.domain.report import CycleStatus
 from runtime.domain.state import State
 from runtime.errors import Abort, BadInput, LeaseLost
-from runtime.operations import accept_drift, adopt, open_intents, set_control, settle_by_hand
-from tests.support.operators import operators_world, put_state, start
+from runtime.operations import accept_account, accept_drift, adopt, key_fits, open_intents, set_control, settle_by_hand
+from runtime.records import Records
+from tests.support.operators import left_open, operators_world, put_state, settings_of, start
 from tests.support.worlds import ACCOUNT, CLOCK, DOWN, FIRST, Scene, scene
 
 D = Decimal
@@ -281,6 +284,47 @@ class TestAcceptDrift:
             with operators_world(s) as world, pytest.raises(BadInput, match=named):
                 accept_drift(world, asset, "anna", why)
             assert s.state == before
+
+
+class TestAcceptAccount:
+    """An account that takes the place of another: on the operator's word alone, with the reason kept."""
+
+    def test_the_account_that_the_operator_names_takes_its_place_and_what_differs_is_drift(self) -> None:
+        with scene() as s:
+            s.hour()
+            s.weather(key=KeyTerms(uid=2))
+            s.exchange.events.grant(CASH, D(100))
+            with operators_world(s) as world:
+                assert key_fits(world) == "another"
+                after = accept_account(settings_of(s), world, "anna", "moved to the company's account")
+                assert key_fits(world) == "the same"
+            assert s.state == after
+            assert s.next().exit_code == 0
+            assert s.state.drift == {CASH: D(100)}
+            (event,) = [e for e in cast("Records", s.store).audit(10) if e.kind == "account_accepted"]
+            assert (event.actor, event.facts["why"]) == ("anna", "moved to the company's account")
+
+    @pytest.mark.parametrize(("uid", "why", "named"), [(1, "so", "account"), (None, "so", "account"), (2, " ", "why")])
+    def test_only_another_account_and_only_with_a_reason(self, s: Scene, uid: int | None, why: str, named: str) -> None:
+        s.weather(key=KeyTerms(uid=uid))
+        before = s.store.load()
+        with operators_world(s) as world, pytest.raises(BadInput) as caught:
+            accept_account(settings_of(s), world, "anna", why)
+        assert caught.value.field == named
+        assert s.store.load() == before
+
+    def test_while_an_order_is_open_only_its_own_account_can_tell_its_end(self, s: Scene) -> None:
+        left_open(s, sent=True, age_ms=500_000)
+        before = s.store.load()
+        s.weather(key=KeyTerms(uid=2))
+        with operators_world(s) as world, pytest.raises(Abort, match="orders --settle"):
+            accept_account(settings_of(s), world, "anna", "so")
+        assert s.store.load() == before
+
+    def test_a_state_or_an_account_that_does_not_tell_is_unknown(self, s: Scene) -> None:
+        s.weather(key=KeyTerms(uid=None))
+        with operators_world(s) as world:
+            assert key_fits(world) == "unknown"
 
 
 def test_a_changed_control_is_told_once_by_the_next_hour() -> None:

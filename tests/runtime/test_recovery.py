@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 
 from runtime.adapters.simulated.books import Draft
 from runtime.adapters.simulated.conditions import Fault
-from runtime.domain.orders import Intent, Kind, Leg, Side, Sleeve, Status, client_id
+from runtime.domain.orders import Intent, Leg, Side, Sleeve, Status, client_id
 from runtime.domain.slots import slot_at
 from runtime.ports import Changes
+from tests.support.operators import QUANTITY, left_open
 from tests.support.worlds import LOOK_UP, Scene, scene
 
 ALL_ORDERS = "GET /api/v3/allOrders"
-QUANTITY = Decimal("0.01")
-
-
-def left_open(s: Scene, *, sent: bool, age_ms: int = 0) -> Intent:
-    """An hour that died after its write-ahead, with the order at the exchange or not; `age_ms` after that the clock."""
-    slot = slot_at(s.clock.now_ms())
-    now_ms = s.clock.now_ms()
-    intent = Intent(
-        id=client_id("main", slot, Leg(Sleeve.TREND, "ETHUSDT", Side.BUY), 7),
-        slot=slot, kind=Kind.ORDER, sleeve=Sleeve.TREND, symbol="ETHUSDT", side=Side.BUY, quantity=QUANTITY,
-        reason="entry", recorded_ms=now_ms, send_before_ms=now_ms + 234_000,
-    )  # fmt: skip
-    held = s.store.take_lease(s.store.load(), "dead", slot, 420)
-    state = replace(s.state, intents=(*s.state.intents, intent))
-    s.store.commit(held, Changes(state, intents=(intent,)))
-    if sent:
-        s.exchange.venue.place(Draft("ETHUSDT", Side.BUY, intent.id, QUANTITY))
-    s.clock.sleep(age_ms / 1000)
-    return intent
 
 
 def settled(s: Scene, intent: Intent) -> Intent:

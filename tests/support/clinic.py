@@ -33,6 +33,7 @@ from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.server import SimulatedServer
 from runtime.command import Arguments
 from runtime.doctor import consult
+from runtime.domain.api_key import account_digest
 from runtime.domain.slots import MINUTE_MS, slot_at
 from runtime.domain.state import State
 from runtime.ports import Changes, CycleRecord
@@ -114,7 +115,7 @@ class Clinic:
     def state(self, *, ended_minutes_ago: int = 5, **changes: Any) -> None:
         """Store a state as the hour before left it, but for `changes`."""
         slot = slot_at(self.now_ms)
-        state = replace(State("main", initialised_ms=1, slot_done=slot), **changes)
+        state = replace(State("main", initialised_ms=1, slot_done=slot, account_digest=account_digest("1")), **changes)
         cycle = CycleRecord(slot, 0, self.now_ms - ended_minutes_ago * MINUTE_MS)
         store = FirestoreStore(Connection(self.project, emulator_host=self.emulator))
         held = store.take_lease(store.load(), "an earlier run", slot, 420)

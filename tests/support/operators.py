@@ -6,6 +6,8 @@ import copy
 import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from decimal import Decimal
 
 from runtime.adapters.binance.client import Connection, Credentials, Hosts
 from runtime.adapters.binance.exchange import BinanceExchange
@@ -13,13 +15,16 @@ from runtime.adapters.binance.market import BinanceMarket
 from runtime.adapters.clock import SimulatedClock
 from runtime.adapters.concurrency import serial_gather
 from runtime.adapters.memory import MemoryStore
+from runtime.adapters.simulated.books import Draft
 from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.markets import EMBEDDED, FolderMarket, FolderPoolSource
 from runtime.config import parse_settings
 from runtime.domain.decision import Decision, ExecutionPool
 from runtime.domain.market import Snapshot
+from runtime.domain.orders import Intent, Kind, Leg, Side, Sleeve, client_id
 from runtime.domain.report_text import render_text
 from runtime.domain.settings import StrategySettings
+from runtime.domain.slots import slot_at
 from runtime.domain.state import State
 from runtime.domain.texts import Language
 from runtime.operations import start_account
@@ -28,6 +33,7 @@ from runtime.run_settings import Settings
 from runtime.wiring import explain
 from tests.support.worlds import KEY, SECRET, Scene
 
+QUANTITY = Decimal("0.01")
 _owners = itertools.count(1)
 
 
@@ -93,6 +99,24 @@ def put_state(scene: Scene, state: State) -> None:
     """Store a state as a run would have left it."""
     held = scene.store.take_lease(scene.store.load(), "before", "", 420)
     scene.store.commit(held, Changes(state, release=True))
+
+
+def left_open(s: Scene, *, sent: bool, age_ms: int = 0) -> Intent:
+    """An hour that died after its write-ahead, with the order at the exchange or not; `age_ms` after that the clock."""
+    slot = slot_at(s.clock.now_ms())
+    now_ms = s.clock.now_ms()
+    intent = Intent(
+        id=client_id("main", slot, Leg(Sleeve.TREND, "ETHUSDT", Side.BUY), 7),
+        slot=slot, kind=Kind.ORDER, sleeve=Sleeve.TREND, symbol="ETHUSDT", side=Side.BUY, quantity=QUANTITY,
+        reason="entry", recorded_ms=now_ms, send_before_ms=now_ms + 234_000,
+    )  # fmt: skip
+    held = s.store.take_lease(s.store.load(), "dead", slot, 420)
+    state = replace(s.state, intents=(*s.state.intents, intent))
+    s.store.commit(held, Changes(state, intents=(intent,)))
+    if sent:
+        s.exchange.venue.place(Draft("ETHUSDT", Side.BUY, intent.id, QUANTITY))
+    s.clock.sleep(age_ms / 1000)
+    return intent
 
 
 def keep_decisions(scene: Scene) -> list[Decision]:

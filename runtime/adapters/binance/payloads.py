@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from runtime.domain.api_key import account_digest
 from runtime.domain.instruments import Instrument, parse_instrument
 from runtime.domain.market import Account, Balance, Candle
 from runtime.domain.money import STABLECOINS, ZERO, parse_decimal
@@ -168,7 +169,16 @@ def parse_account(payload: object, symbols: Collection[str]) -> Account:
         balance = Balance(amount(row, "free", where), amount(row, "locked", where))
         if balance.total and not is_shadow(asset, symbols):
             balances[asset] = balance
-    return Account(balances, flag(body, "canTrade", "account"))
+    return Account(balances, flag(body, "canTrade", "account"), _whose(body.get("uid")))
+
+
+def _whose(uid: object) -> str:
+    """Whose account it is. A test net may leave the number out; a shape that is not documented is nobody's guess."""
+    if uid is None:
+        return ""
+    if isinstance(uid, bool) or not isinstance(uid, int | str) or not str(uid).strip():
+        raise BadPayload("account uid", type(uid).__name__, "must be a number")  # the number itself is shown nowhere
+    return account_digest(str(uid).strip())
 
 
 def is_shadow(name: str, symbols: Collection[str]) -> bool:

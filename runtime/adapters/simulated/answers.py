@@ -105,7 +105,7 @@ def account(balances: Mapping[str, Balance], conditions: Conditions, costs: Cost
             for asset, balance in sorted(balances.items())
         ],
         "permissions": ["SPOT"],
-        "uid": 1,
+        **({} if conditions.key.uid is None else {"uid": conditions.key.uid}),
     }
 
 

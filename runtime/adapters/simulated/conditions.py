@@ -66,7 +66,8 @@ class KeyTerms:
     """The account's one API key: its rights, its end (`expires_ms`, None = none), further rights by Binance's names.
 
     `listed_address`: whether the caller's address is on the key's list. `account_trades`: whether the account may trade
-    at all, whatever the key may. A key without a right, or from another address, is refused with −2015.
+    at all, whatever the key may; `uid`: the account's number (None = it tells none). A key without a right, or from
+    another address, is refused with −2015.
     """
 
     reading: bool = True
@@ -77,6 +78,7 @@ class KeyTerms:
     others: frozenset[str] = frozenset()
     listed_address: bool = True
     account_trades: bool = True
+    uid: int | None = 1
 
     def allows(self, endpoint: str, now_ms: int) -> bool:
         """Whether the key may make this call: a GET reads, everything else trades."""

@@ -22,7 +22,7 @@ from runtime.adapters.simulated.events import Events
 from runtime.adapters.simulated.meter import EARN
 from runtime.adapters.simulated.refusals import ApiError, check_time, outcome, read_error
 from runtime.adapters.simulated.venue import Call, EarnAsk, Faulted, Venue
-from runtime.domain.api_key import KeyRights
+from runtime.domain.api_key import KeyRights, account_digest
 from runtime.domain.instruments import Instrument
 from runtime.domain.market import Account, Candle, EarnPosition, EarnProduct
 from runtime.domain.orders import EarnDone, EarnOutcome, EarnRecord, Kind, Order, Outcome, Refused, Unknown
@@ -89,7 +89,9 @@ class SimulatedExchange:
 
     def account(self) -> Account:
         def work() -> Account:
-            return Account(self.venue.balances(), self.venue.conditions.key.account_trades)
+            key = self.venue.conditions.key
+            whose = "" if key.uid is None else account_digest(str(key.uid))
+            return Account(self.venue.balances(), key.account_trades, whose)
 
         return self._signed(Call("GET /api/v3/account", "account"), work)
 

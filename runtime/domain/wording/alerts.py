@@ -173,6 +173,18 @@ ALERTS: Mapping[str, tuple[str, str]] = {
         "Take the right from it; the next hour looks again. To allow it: ENGINE_ALLOW_WITHDRAW_KEY={account}",
         "请在 Binance 取消该密钥的提现权限，下一小时会再查。若坚持使用：ENGINE_ALLOW_WITHDRAW_KEY={account}",
     ),
+    "alert.other_account.title": ("The API key is another account's (exit 3)", "API 密钥属于另一个账户（退出码 3）"),
+    "alert.other_account.body": (
+        "The key is another Binance account's than the one that the state of {account} was kept for. Nothing was sent.",
+        "该密钥对应的币安账户，与账户 {account} 的状态所记录的不是同一个。没有发送任何订单。",
+    ),
+    "alert.other_account.advice": (
+        (
+            "Put the key of that account back. If this one really takes its place: "
+            "python -m runtime account --accept --why TEXT"
+        ),
+        "请换回原账户的密钥。若确实要改用这个账户：python -m runtime account --accept --why TEXT",
+    ),
     "alert.key_expiry.title": ("The API key expires", "API 密钥即将到期"),
     "alert.key_expiry.body": (
         "The key's right to trade ends at {until}, in {days} days.",

@@ -18,6 +18,7 @@ from runtime.adapters.binance.payloads import (
     parse_order,
     parse_prices,
 )
+from runtime.domain.api_key import account_digest
 from runtime.domain.market import Balance, Candle
 from runtime.domain.orders import Fill, Order, Side
 from runtime.errors import BadPayload
@@ -106,6 +107,25 @@ def test_the_account_keeps_coins_and_drops_zeros_and_shadows() -> None:
         "LDO": Balance(Decimal(42)),
     }
     assert account.can_trade
+
+
+def test_whose_account_it_is_is_told_by_a_digest_of_its_number() -> None:
+    payload = recording("binance/account")
+    whose = {}
+    for uid in (354937868, "354937868", 354937869, None):
+        whose[uid] = parse_account({**payload, "uid": uid}, LISTED).digest
+    assert whose[354937868] == whose["354937868"] == account_digest("354937868")
+    assert len({*whose.values()}) == 3
+    assert whose[None] == ""
+    payload.pop("uid", None)
+    assert parse_account(payload, LISTED).digest == ""
+
+
+@pytest.mark.parametrize("uid", [True, 354937868.5, "", " ", [354937868], {"id": 354937868}])
+def test_a_number_of_another_shape_spoils_the_account_and_is_not_shown(uid: object) -> None:
+    with pytest.raises(BadPayload, match="account uid") as caught:
+        parse_account({**recording("binance/account"), "uid": uid}, LISTED)
+    assert "354937868" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
