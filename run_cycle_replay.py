@@ -48,7 +48,7 @@ from runtime.what_if import what_if
 from runtime.wiring import FIXTURE_FOLDER, retold, strategy_of, tape_lines, tapes_in, wired_fixture
 from runtime.wiring_pages import pages_of
 from runtime.wiring_past import load_history, run_folder, simulate, wired_download
-from runtime.wiring_sweep import Hands, Source, code_sha256, wired_sweep
+from runtime.wiring_sweep import Hands, Source, at_work, code_sha256, wired_sweep
 
 OUTCOMES = ("identical", "different", "not replayed")
 
@@ -186,8 +186,9 @@ def _sweep(given: argparse.Namespace) -> int:
     total = space.trials * max(1, len(splits)) + len(splits)
     try:
         with (
+            at_work(history, source, hands) as workers,
             counted(total) as count,
-            wired_sweep(space, ground, source, hands, (folder, count)) as (sweep, kept),
+            wired_sweep(space, ground, workers, (folder, count)) as (sweep, kept),
         ):
             found = sweep.walk(splits) if windows is not None else sweep.sweep()
             path = sweep.finish()

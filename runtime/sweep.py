@@ -3,21 +3,24 @@
     sweep      one search over the whole range
     walk       a search in each train window, and its best trial in the test window after it (`domain.walk_forward`)
 
-A search asks for a batch of trials, has those run that nobody has run yet, and is told all of them in the order in
-which it asked. So what it asks next depends on the space and on what was found, never on how many machines were at work
-or which of them was first. To resume is to ask everything again from the beginning: what is stored is not run twice,
-and the search arrives in the state in which it was left.
+A search that learns is told its trials in the order in which it asked for them, and before it asks for one, of all but
+the `batch` before it. So what it asks next depends on the space and on what was found, never on how many machines were
+at work or which of them was first; and nobody waits for the slowest of a batch. One that learns nothing is asked as far
+ahead as there are hands. The searches of a walk know nothing of one another: the next one begins as soon as this one
+leaves hands idle. To resume is to ask everything again from the beginning: what is stored is not run twice, and each
+search arrives in the state in which it was left.
 
-A trial is stored the moment it is done. Settings that cannot be used together are kept as refused, and are judged by no
-figure.
+A trial is stored the moment it is done, under the first that asked for it in the order of folds and numbers, whoever
+was first on the clock. Settings that cannot be used together are kept as refused, and are judged by no figure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from runtime.config import PARAMETER_PREFIX, VARIABLES
 from runtime.domain.history_plan import HistoryPlan
@@ -29,15 +32,21 @@ from runtime.domain.walk_forward import Fold, Split, Stitched, stitched
 from runtime.errors import BadInput, SettingsError, Unavailable
 from runtime.run_settings import Settings
 
+Found = TypeVar("Found")
+Course = Generator[str, Row, Found]
+"""A search under way: it gives the key of the trial that it must know before it can go on, and is sent its row."""
+
 
 class Search(Protocol):
-    """Chooses what to try next; the same answers to the same asking."""
+    """Chooses what to try next; the same answers to the same asking and telling. `learns`: whether telling matters."""
 
-    def ask(self, count: int) -> Sequence[Parameters]:
-        """The next `count` trials."""
+    learns: bool
 
-    def tell(self, values: Sequence[float | None]) -> None:
-        """What the trials of the last asking found, in their order; None where there is no value."""
+    def ask(self) -> Parameters:
+        """The next trial."""
+
+    def tell(self, value: float | None) -> None:
+        """What the oldest trial found that was asked for and not yet told; None where it has no value."""
 
 
 class Rows(Protocol):
@@ -53,8 +62,18 @@ class Rows(Protocol):
         """Gather all rows in one file, when a sweep is done; its path."""
 
 
-Workers = Callable[[Sequence[Task]], Iterator[Outcome]]
-"""Runs trials, each once, and gives what they found in the order in which they are done."""
+class Workers(Protocol):
+    """Run trials, each once. `wanted` is how many must be under way for all of them to be busy."""
+
+    @property
+    def wanted(self) -> int:
+        """At least 1."""
+
+    def begin(self, task: Task) -> None:
+        """Have a trial run."""
+
+    def next_done(self) -> Outcome:
+        """Wait for one of those that were begun; the first that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,65 +126,109 @@ class Sweep:
         check_space(space, ground.parsed)
         self.space, self.ground, self._equipment = space, ground, equipment
         self._known = dict(equipment.rows.known())
+        self._running = dict[str, Row]()  # by key; what they find is missing
 
     def sweep(self) -> Swept:
         """Search the whole range."""
-        return self._searched(self.ground.plan, WHOLE, 0)
+        return self._together([self._searched(self.ground.plan, WHOLE, 0)])[0]
 
     def walk(self, splits: Sequence[Split]) -> Walked:
-        """Search and judge each split, the earliest first."""
-        folds = tuple(self._fold(split, number) for number, split in enumerate(splits))
+        """Search and judge each split."""
+        folds = tuple(self._together([self._fold(split, number) for number, split in enumerate(splits)]))
         return Walked(folds, stitched(folds))
 
     def finish(self) -> str:
         """Gather the rows; the path of their file."""
         return self._equipment.rows.compact()
 
-    def _fold(self, split: Split, number: int) -> Fold:
+    def _together(self, courses: Sequence[Course[Found]]) -> list[Found]:
+        """What courses come to. Each is begun when those before it leave hands idle."""
+        ahead = deque(enumerate(courses))
+        waiting: dict[str, list[tuple[int, Course[Found]]]] = {}
+        ends: dict[int, Found] = {}
+
+        def go_on(number: int, course: Course[Found], row: Row | None = None) -> None:
+            try:
+                key = next(course) if row is None else course.send(row)
+                while (known := self._known.get(key)) is not None:
+                    key = course.send(known)
+                waiting.setdefault(key, []).append((number, course))
+            except StopIteration as end:
+                ends[number] = end.value
+
+        while len(ends) < len(courses):
+            while ahead and len(self._running) < self._equipment.workers.wanted:
+                go_on(*ahead.popleft())
+            if self._running:
+                row = self._next_row()
+                for number, course in waiting.pop(row.key, ()):
+                    go_on(number, course, row)
+        return [ends[number] for number in range(len(courses))]
+
+    def _fold(self, split: Split, number: int) -> Course[Fold]:
         train, test = (replace(self.ground.plan, start_ms=a, end_ms=b) for a, b in (split.train_ms, split.test_ms))
-        found = self._searched(train, TRAIN, number)
-        (judged,) = self._run([(Asked(TEST, number, found.best.asked.number), found.best.parameters)], test)
+        found = yield from self._searched(train, TRAIN, number)
+        asked = self._begin(Asked(TEST, number, found.best.asked.number), found.best.parameters, test)
+        judged = replace(asked, outcome=(yield asked.key).outcome)
         return Fold(found.rows, found.best, judged, found.deflated)
 
-    def _searched(self, plan: HistoryPlan, part: str, fold: int) -> Swept:
-        space = self.space
+    def _searched(self, plan: HistoryPlan, part: str, fold: int) -> Course[Swept]:
+        space, wanted = self.space, self._equipment.workers.wanted
         search = self._equipment.search_of(space, space.seed + fold)
-        found: dict[str, Row] = {}
-        for first in range(0, space.trials, space.batch):
-            batch = search.ask(min(space.batch, space.trials - first))
-            rows = self._run([(Asked(part, fold, first + at), asked) for at, asked in enumerate(batch)], plan)
-            search.tell([row.value(space.objective) for row in rows])
-            for row in rows:
-                found.setdefault(row.key, row)
+        untold, found = deque[Row](), dict[str, Row]()
+        for number in range(space.trials):
+            if len(untold) >= (space.batch if search.learns else max(space.batch, wanted)):
+                yield from self._told(search, untold, found)
+            untold.append(self._begin(Asked(part, fold, number), search.ask(), plan))
+        while untold:
+            yield from self._told(search, untold, found)
         tried = tuple(found.values())
         best = best_of(tried, space.objective, minimize=space.minimize)
         ran = [row.outcome.returns for row in tried if not row.refused]
         against = deflated(best.outcome.returns, ran)
         return Swept(tried, space.trials, best, against, overfitting_probability(ran) if part == WHOLE else None)
 
-    def _run(self, batch: Sequence[tuple[Asked, Parameters]], plan: HistoryPlan) -> list[Row]:
-        """The rows of a batch, in its order; what is not known is run, and kept as soon as it is there."""
-        keys, waiting = [], dict[str, tuple[Row, Task]]()
-        for asked, parameters in batch:
-            empty = self._empty(asked, parameters, plan)
-            keys.append(empty.key)
-            if empty.key in self._known or empty.key in waiting:
-                continue
-            if empty.refused:
-                self._keep(empty)
-            else:
-                waiting[empty.key] = empty, Task(empty.key, self.ground.environment_of(parameters), plan)
-        for outcome in self._equipment.workers([task for _, task in waiting.values()]) if waiting else ():
+    def _told(self, search: Search, untold: deque[Row], found: dict[str, Row]) -> Course[None]:
+        """Wait for the oldest trial, and tell it. As this search asked for it, whoever else did."""
+        asked = untold.popleft()
+        row = replace(asked, outcome=(yield asked.key).outcome)
+        search.tell(row.value(self.space.objective))
+        found.setdefault(row.key, row)
+
+    def _begin(self, asked: Asked, parameters: Parameters, plan: HistoryPlan) -> Row:
+        """Have a trial run, unless it is known or under way; its row, without what it finds."""
+        empty = self._empty(asked, parameters, plan)
+        known, running = self._known.get(empty.key), self._running.get(empty.key)
+        if known is not None:
+            if asked.order < known.asked.order:
+                self._keep(replace(empty, outcome=known.outcome))
+        elif running is not None:
+            self._running[empty.key] = min(empty, running, key=lambda row: row.asked.order)
+        elif empty.refused:
+            self._keep(empty)
+            self._equipment.on_row(empty)
+        else:
+            self._running[empty.key] = empty
+            self._equipment.workers.begin(Task(empty.key, self.ground.environment_of(parameters), plan))
+        return empty
+
+    def _next_row(self) -> Row:
+        """Wait for a trial, and keep it."""
+        while True:
+            outcome = self._equipment.workers.next_done()
             if outcome.failed:
                 raise Unavailable("trial", outcome.failed)
-            if outcome.key not in self._known:
-                self._keep(replace(waiting[outcome.key][0], outcome=outcome))
-        return [self._known[key] for key in keys]
+            empty = self._running.pop(outcome.key, None)
+            if empty is not None:
+                break
+        row = replace(empty, outcome=outcome)
+        self._keep(row)
+        self._equipment.on_row(row)
+        return row
 
     def _keep(self, row: Row) -> None:
         self._equipment.rows.keep(row)
         self._known[row.key] = row
-        self._equipment.on_row(row)
 
     def _empty(self, asked: Asked, parameters: Parameters, plan: HistoryPlan) -> Row:
         """The row of a trial before it is run."""

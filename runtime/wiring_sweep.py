@@ -1,15 +1,16 @@
 """Wiring of sweeps: a folder of candles, a space and a place to keep trials become a `runtime.sweep.Sweep`.
 
-Workers are sent a trial's settings and plan, never candles: each process reads the folder once (parsed copies are kept,
-`adapters/candles/cache`) and holds what it read against the digest that the sweep was begun with. The libraries are
-those of the `research` extra; they are imported only here, and only the ones that are needed.
+Workers of this machine are split off with engine and candles in memory: that is first, before the libraries of the
+`research` extra are imported, which start threads, and before the folder's lock is held. Workers of a cluster are sent
+a trial's settings and plan, never candles: each reads its own folder once (parsed copies are kept,
+`adapters/candles/cache`) and holds what it read against the digest that the sweep was begun with.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from hashlib import sha256
@@ -17,6 +18,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from runtime.adapters.sweeps.alone import Alone
+from runtime.adapters.sweeps.grid import GridSearch
+from runtime.adapters.sweeps.processes import Processes
 from runtime.config import parse_settings
 from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.history import History
@@ -27,6 +31,7 @@ from runtime.sweep import Equipment, Ground, Search, Sweep, Workers
 from runtime.wiring_past import load_history, simulate
 
 if TYPE_CHECKING:
+    from runtime.adapters.sweeps.cluster import Cluster
     from runtime.adapters.sweeps.folder import SweepFolder
 
 FIX = "a sweep needs the packages of the `research` extra; `make test` installs them into .venv"
@@ -36,7 +41,9 @@ _ONE_AT_A_TIME = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a worker finds the candles, and the digest that they must have; `code` is that of the code it must run."""
+    """Where a worker of a cluster finds the candles, and the digest that they must have; `code` is that of the code it
+    must run.
+    """
 
     folder: Path
     query: CandleQuery
@@ -63,17 +70,26 @@ def code_sha256() -> str:
     return sha256(b"\0".join(name.encode() + b"\0" + path.read_bytes() for name, path in named)).hexdigest()
 
 
-def evaluate(source: Source, task: Task) -> Outcome:
-    """Run one trial. Faults come back as a text: an error need not survive the way between two processes."""
+def run_trial(history: History, task: Task) -> Outcome:
+    """Run one trial over a history in memory. Faults come back as a text: an error need not survive the way between two
+    processes.
+    """
     begun = time.perf_counter()
     try:
-        with _ONE_AT_A_TIME:  # a process runs Python on one core; what is remembered is of one history at a time
-            history = _history_of(source)
-            settings = parse_settings(task.settings, {"first_run": "fresh"})
-            track = simulate(settings, history, task.plan)
+        track = simulate(parse_settings(task.settings, {"first_run": "fresh"}), history, task.plan)
     except EngineError as error:
         return Outcome(task.key, {}, failed=str(error))
     return outcome_of(task.key, track, time.perf_counter() - begun)
+
+
+def evaluate(source: Source, task: Task) -> Outcome:
+    """Run one trial where candles must be read first."""
+    with _ONE_AT_A_TIME:  # a process runs Python on one core; what is remembered is of one history at a time
+        try:
+            history = _history_of(source)
+        except EngineError as error:
+            return Outcome(task.key, {}, failed=str(error))
+        return run_trial(history, task)
 
 
 @lru_cache(maxsize=1)
@@ -87,8 +103,18 @@ def _history_of(source: Source) -> History:
 
 
 @contextmanager
+def at_work(history: History, source: Source, hands: Hands) -> Iterator[Workers]:
+    """Who runs the trials, while the context lasts."""
+    workers = _workers(history, source, hands)
+    try:
+        yield workers
+    finally:
+        workers.close()
+
+
+@contextmanager
 def wired_sweep(
-    space: Space, ground: Ground, source: Source, hands: Hands, place: tuple[Path, Callable[[Row], object]]
+    space: Space, ground: Ground, workers: Workers, place: tuple[Path, Callable[[Row], object]]
 ) -> Iterator[tuple[Sweep, SweepFolder]]:
     """A sweep and its folder, held while the context lasts; `place` is the folder, and who is told of each new row."""
     try:
@@ -98,41 +124,35 @@ def wired_sweep(
     folder, on_row = place
     kept = SweepFolder(folder, [made.name for made in space.dimensions])
     facts: Mapping[str, Any] = {
-        "history_sha256": source.history_sha256,
-        "code": source.code,
+        "history_sha256": ground.history_sha256,
+        "code": ground.code,
         "space": space.public(),
         "plan": ground.plan.public(),
         "settings": dict(ground.environment_of({})),
     }
-    with ExitStack() as closing:
-        closing.enter_context(kept.opened(facts))
-        workers = _workers(partial(evaluate, source), hands, closing)
+    with kept.opened(facts):
         yield Sweep(space, ground, Equipment(kept, workers, _search_of, on_row)), kept
 
 
 def _search_of(space: Space, seed: int) -> Search:
+    if space.sampler == "grid":
+        return GridSearch(space)
     try:
-        from runtime.adapters.sweeps.choosing import GridSearch, OptunaSearch  # noqa: PLC0415 - of an extra
+        from runtime.adapters.sweeps.choosing import OptunaSearch  # noqa: PLC0415 - of an extra
     except ModuleNotFoundError as error:
         raise _missing(error) from None
-    return GridSearch(space) if space.sampler == "grid" else OptunaSearch(space, seed)
+    return OptunaSearch(space, seed)
 
 
-def _workers(run: Callable[[Task], Outcome], hands: Hands, closing: ExitStack) -> Workers:
+def _workers(history: History, source: Source, hands: Hands) -> Alone | Processes | Cluster:
+    if hands.dask is None:
+        run = partial(run_trial, history)
+        return Processes(run, hands.jobs) if hands.jobs > 1 else Alone(run)
     try:
-        if hands.dask is not None:
-            from runtime.adapters.sweeps.cluster import Cluster  # noqa: PLC0415 - of an extra
-
-            cluster = Cluster(run, hands.dask)
-            closing.callback(cluster.close)
-            return cluster
-        if hands.jobs > 1:
-            from runtime.adapters.sweeps.processes import Processes  # noqa: PLC0415 - of an extra
-
-            return Processes(run, hands.jobs)
+        from runtime.adapters.sweeps.cluster import Cluster  # noqa: PLC0415 - of an extra
     except ModuleNotFoundError as error:
         raise _missing(error) from None
-    return partial(map, run)
+    return Cluster(partial(evaluate, source), hands.dask)
 
 
 def _missing(error: ModuleNotFoundError) -> Unavailable:

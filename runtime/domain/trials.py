@@ -61,6 +61,11 @@ class Asked:
     fold: int
     number: int
 
+    @property
+    def order(self) -> tuple[int, bool, int]:
+        """Who is first of two that ask for the same trial: fold by fold, a search before the test of what it found."""
+        return self.fold, self.part == TEST, self.number
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -19,7 +19,8 @@ from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 
-from runtime.adapters.sweeps.choosing import GridSearch, OptunaSearch
+from runtime.adapters.sweeps.choosing import OptunaSearch
+from runtime.adapters.sweeps.grid import GridSearch
 from runtime.adapters.sweeps.folder import LOCK, SweepFolder
 from runtime.config import parse_settings
 from runtime.domain.history_plan import HistoryPlan

@@ -7,7 +7,7 @@ that two sweeps which ask for the same one have it run once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
 from distributed import CancelledError, Client, as_completed
 from distributed.scheduler import KilledWorker
@@ -23,6 +23,9 @@ Evaluate = Callable[[Task], Outcome]
 class Cluster:
     """The workers of one scheduler."""
 
+    wanted = 1000
+    """However many there are: they come and go."""
+
     def __init__(self, evaluate: Evaluate, address: str) -> None:
         """Connects; `BadInput` where nobody answers at `address`."""
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
@@ -32,20 +35,22 @@ class Cluster:
         except (OSError, ValueError) as error:
             fix = "must be the address of a running scheduler, such as tcp://10.0.0.5:8786"
             raise BadInput("--dask", address, f"{fix} ({type(error).__name__})") from None
+        self._begun = as_completed([], loop=self._client.loop)  # type: ignore[no-untyped-call]
 
-    def __call__(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        futures = [
-            self._client.submit(self._evaluate, task, key=f"trial-{task.key}", retries=RETRIES, pure=True)
-            for task in tasks
-        ]
-        for future in as_completed(futures):  # type: ignore[no-untyped-call]
-            try:
-                outcome: Outcome = future.result()
-            except KilledWorker as error:
-                raise Unavailable("--dask", f"workers die of this trial: {error}") from None
-            except CancelledError:
-                raise Unavailable("--dask", "the scheduler is gone; the same command goes on from here") from None
-            yield outcome
+    def begin(self, task: Task) -> None:
+        """Have a trial run."""
+        future = self._client.submit(self._evaluate, task, key=f"trial-{task.key}", retries=RETRIES, pure=True)
+        self._begun.add(future)  # type: ignore[no-untyped-call]
+
+    def next_done(self) -> Outcome:
+        """Wait for the next trial that is done."""
+        try:
+            outcome: Outcome = next(self._begun).result()
+        except KilledWorker as error:
+            raise Unavailable("--dask", f"workers die of this trial: {error}") from None
+        except CancelledError:
+            raise Unavailable("--dask", "the scheduler is gone; the same command goes on from here") from None
+        return outcome
 
     def close(self) -> None:
         """Leave the cluster as it was."""

@@ -1,79 +1,103 @@
-"""Trials on the cores of this machine, by joblib.
+"""Trials on the cores of this machine: worker processes that need nothing of their own before their first trial.
 
-A worker that is killed takes its process pool with it. What it had not handed over is run again in a new one; what was
-handed over is not. A sweep that is killed leaves workers that nobody can end: each looks whether it is still the
-child of the process that started it, and ends, in the middle of a trial too, when it is not.
+The worked problem: a fresh interpreter spends more on imports and candles than a short trial takes. So whoever sweeps
+splits off a *nursery* (`nursery`) as soon as engine and candles are in memory, and before any library has started a
+thread; each worker is split off from that, has all of it already, and shares the memory.
+
+A trial is handed out when a worker is free, never before: what is still to be run waits here, not behind a slow one. A
+worker that is killed takes nothing with it but its own trial, which another one runs again; a trial that kills three
+ends the sweep.
 """
 
 from __future__ import annotations
 
-import os
-import time
-import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from threading import Thread
+import socket
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 
-import joblib
-from joblib.externals.loky.process_executor import BrokenProcessPool
-
+from runtime.adapters.sweeps.nursery import tend
 from runtime.domain.trials import Outcome, Task
 from runtime.errors import Unavailable
 
-ATTEMPTS_MAX = 3
-LOOK_EVERY_S = 0.5
+DEATHS_MAX = 3
+END_S = 5
 Evaluate = Callable[[Task], Outcome]
+Worker = Connection
 
 
 class Processes:
-    """Trials on several cores. `evaluate` must be importable: it is named to the workers, not sent."""
+    """Trials on several cores. What `evaluate` needs must be in memory by now: workers are given tasks and no more."""
 
     def __init__(self, evaluate: Evaluate, jobs: int) -> None:
-        """`jobs` is how many processes there are; they are started with the first batch and kept."""
-        self._evaluate = evaluate
-        self._pool = joblib.Parallel(
-            n_jobs=jobs,
-            backend="loky",
-            return_as="generator_unordered",
-            batch_size=1,
-            initializer=_live_with,
-            initargs=(os.getpid(),),
-        )
+        """Splits off the nursery; up to `jobs` workers are started when there is something to do, and kept."""
+        self._jobs = jobs
+        self._queue = deque[Task]()
+        self._idle: list[Worker] = []
+        self._busy: dict[Worker, Task] = {}
+        self._done = deque[Outcome]()
+        self._deaths = Counter[str]()
+        self._line, theirs = socket.socketpair()
+        with theirs:
+            # Named so: only a fork has the candles already.
+            self._nursery = get_context("fork").Process(target=tend, args=(theirs, self._line, evaluate))
+            self._nursery.start()
 
-    def __call__(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        left = {task.key: task for task in tasks}
-        for _ in range(ATTEMPTS_MAX):
+    @property
+    def wanted(self) -> int:
+        """As many trials as keep every worker busy, and one more for each."""
+        return 2 * self._jobs
+
+    def begin(self, task: Task) -> None:
+        """Have a trial run as soon as a worker is free."""
+        self._queue.append(task)
+        self._hand_out()
+
+    def next_done(self) -> Outcome:
+        """Wait for the next trial that is done."""
+        while not self._done:
+            # All that are ready are given their next trial, before anything is done with what they found.
+            ready = wait(list(self._busy))
+            for worker in [one for one in self._busy if one in ready]:
+                self._hear(worker)
+            self._hand_out()
+        return self._done.popleft()
+
+    def close(self) -> None:
+        """End every worker, in the middle of a trial too."""
+        self._line.close()
+        for worker in (*self._idle, *self._busy):
+            worker.close()
+        self._nursery.join(END_S)
+
+    def _hear(self, worker: Worker) -> None:
+        task = self._busy.pop(worker)
+        try:
+            self._done.append(worker.recv())
+            self._idle.append(worker)
+        except (EOFError, OSError):
+            worker.close()
+            self._deaths[task.key] += 1
+            if self._deaths[task.key] == DEATHS_MAX:
+                fix = "the same command goes on from here"
+                raise Unavailable("worker processes", f"they died {DEATHS_MAX} times of one trial; {fix}") from None
+            self._queue.appendleft(task)
+
+    def _hand_out(self) -> None:
+        while self._queue and (self._idle or len(self._busy) < self._jobs):
+            worker = self._idle.pop() if self._idle else self._started()
+            with suppress(OSError):  # it was killed while it was idle: it is no longer among them
+                worker.send(self._queue[0])
+                self._busy[worker] = self._queue.popleft()
+
+    def _started(self) -> Worker:
+        ours, theirs = socket.socketpair()
+        with theirs:
             try:
-                with _ended_quietly(self._pool(map(joblib.delayed(self._evaluate), list(left.values())))) as outcomes:
-                    for outcome in outcomes:
-                        # A pool that broke may hand over late what the next one has run again.
-                        if left.pop(outcome.key, None) is not None:
-                            yield outcome
-            except BrokenProcessPool:
-                continue
-            return
-        raise Unavailable("worker processes", f"they died {ATTEMPTS_MAX} times; the same command goes on from here")
-
-
-@contextmanager
-def _ended_quietly(outcomes: Generator[Outcome, None, None]) -> Iterator[Iterator[Outcome]]:
-    """What a pool hands over, ended with the block. Joblib warns of trials that nobody took; whoever breaks a sweep off
-    knows, and runs them again.
-    """
-    try:
-        yield outcomes
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            outcomes.close()
-
-
-def _live_with(parent: int) -> None:
-    """Begin a worker: it ends soon after the process that started it, however that ended."""
-    Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
-
-
-def _outlive_nobody(parent: int) -> None:
-    while os.getppid() == parent:  # an orphan has another one
-        time.sleep(LOOK_EVERY_S)
-    os._exit(1)  # at once: nobody is left to be handed anything
+                socket.send_fds(self._line, [b"+"], [theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                raise Unavailable("worker processes", f"cannot be started: {error.strerror or error}") from None
+        return Connection(ours.detach())
