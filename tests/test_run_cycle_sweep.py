@@ -88,7 +88,12 @@ class Place:
         if not out.joinpath(PARSED).exists():  # read once, by the sweep in one process
             shutil.copytree(self.out / PARSED, out / PARSED)
         return subprocess.Popen(
-            self.command(out, *more), env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            self.command(out, *more),
+            env=ENVIRONMENT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
 
     def run(self, out: Path, *more: str) -> Ended:
@@ -163,7 +168,7 @@ def test_killed_then_interrupted_then_taken_up_again_two_cores_find_what_one_fin
         killed.wait()
     with place.start(tmp_path, "--jobs", "2") as interrupted:
         kept |= held(interrupted, tmp_path, len(kept) + 2)
-        interrupted.send_signal(signal.SIGINT)
+        os.killpg(interrupted.pid, signal.SIGINT)  # as a terminal does: workers too
         interrupted.send_signal(signal.SIGCONT)
         out, err = interrupted.communicate(timeout=60)
     assert interrupted.returncode == 1, (out, err)
@@ -303,7 +308,7 @@ def test_a_sweep_without_a_history_or_a_space_says_what_is_missing(place: Place,
     assert "needs --history FOLDER" in refused(here("--sweep", str(place.space)))
 
 
-@pytest.mark.parametrize("package", ["pyarrow", "optuna", "joblib", "distributed"])
+@pytest.mark.parametrize("package", ["pyarrow", "optuna", "distributed"])
 def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str
 ) -> None:
@@ -312,7 +317,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     monkeypatch.setitem(sys.modules, package, None)
     space = tmp_path / f"{tmp_path.name}.toml"  # a sweep's folder has its name
     space.write_text(SPACE)
-    more = {"joblib": ("--jobs", "2"), "distributed": ("--dask", "tcp://127.0.0.1:9")}.get(package, ())
+    more = ("--dask", "tcp://127.0.0.1:9") if package == "distributed" else ()
     said = wrong(place, "--sweep", str(space), *more)
     assert f"{package}: a sweep needs the packages of the `research` extra" in said
 

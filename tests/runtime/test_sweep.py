@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,10 +33,7 @@ def swept(path: Path, hands: Hands, **search: object) -> Swept:
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_the_order_in_which_trials_come_back_changes_nothing(tmp_path: Path, sampler: str) -> None:
-    def shuffled(tasks: Sequence[Task]) -> Sequence[Task]:
-        return random.Random(len(tasks)).sample(tasks, len(tasks))
-
-    plain, mixed = Hands(), Hands(shuffled)
+    plain, mixed = Hands(), Hands(random.Random(1).randrange, wanted=9)
     first = swept(tmp_path / "a", plain, sampler=sampler, trials=24)
     second = swept(tmp_path / "b", mixed, sampler=sampler, trials=24)
     assert first == second
@@ -134,9 +130,9 @@ def test_tpe_learns_where_random_does_not(tmp_path: Path) -> None:
 
 def test_a_worker_that_failed_ends_the_sweep_and_keeps_what_was_found(tmp_path: Path) -> None:
     class Failing(Hands):
-        def __call__(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-            for at, outcome in enumerate(super().__call__(tasks)):
-                yield replace(outcome, failed="no candles here") if at == 2 else outcome
+        def next_done(self) -> Outcome:
+            outcome = super().next_done()
+            return replace(outcome, failed="no candles here") if len(self.ran) == 3 else outcome
 
     folder = a_folder(tmp_path)
     with pytest.raises(Unavailable, match="no candles here"), folder.opened(FACTS):
@@ -147,9 +143,11 @@ def test_a_worker_that_failed_ends_the_sweep_and_keeps_what_was_found(tmp_path: 
 
 def test_an_outcome_that_comes_twice_is_one_row(tmp_path: Path) -> None:
     class Twice(Hands):
-        def __call__(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-            for outcome in super().__call__(tasks):
-                yield from (outcome, outcome)
+        again: Outcome | None = None
+
+        def next_done(self) -> Outcome:
+            found, self.again = (self.again, None) if self.again else (super().next_done(),) * 2
+            return found
 
     assert swept(tmp_path / "twice", Twice()) == swept(tmp_path / "once", Hands())
 
@@ -225,9 +223,9 @@ def test_the_range_of_a_trial_is_that_of_its_window(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
 
     class Looking(Hands):
-        def __call__(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-            seen.extend((task.plan.start_ms, task.plan.end_ms) for task in tasks)
-            return super().__call__(tasks)
+        def begin(self, task: Task) -> None:
+            seen.append((task.plan.start_ms, task.plan.end_ms))
+            super().begin(task)
 
     folder, start_ms = a_folder(tmp_path), a_ground().plan.start_ms
     with folder.opened(FACTS):
@@ -236,28 +234,66 @@ def test_the_range_of_a_trial_is_that_of_its_window(tmp_path: Path) -> None:
     assert Outcome("k", {}).failed == ""
 
 
-def test_a_search_is_told_what_its_own_trials_found_in_the_order_of_asking(tmp_path: Path) -> None:
+def test_a_search_that_learns_is_told_in_the_order_of_asking_and_of_all_but_the_last_few(tmp_path: Path) -> None:
     """Also where workers answer backwards, a trial was known before, and one is refused."""
-    heard: list[tuple[Sequence[Parameters], Sequence[float | None]]] = []
+    asked, told, behind = list[Parameters](), list[float | None](), list[int]()
 
     class Heard:
+        learns = True
+
         def __init__(self, space: Space, seed: int) -> None:
             self._search = search_of(space, seed)
-            self._asked: Sequence[Parameters] = ()
 
-        def ask(self, count: int) -> Sequence[Parameters]:
-            self._asked = self._search.ask(count)
-            return self._asked
+        def ask(self) -> Parameters:
+            behind.append(len(asked) - len(told))
+            asked.append(self._search.ask())
+            return asked[-1]
 
-        def tell(self, values: Sequence[float | None]) -> None:
-            heard.append((self._asked, list(values)))
-            self._search.tell(values)
+        def tell(self, value: float | None) -> None:
+            told.append(value)
+            self._search.tell(value)
 
-    folder, hands = a_folder(tmp_path), Hands(lambda tasks: tasks[::-1])
+    folder, hands = a_folder(tmp_path), Hands(lambda count: count - 1, wanted=20)
     with folder.opened(FACTS):
         found = Sweep(a_space(trials=24), a_ground(), Equipment(folder, hands, Heard, lambda _: None)).sweep()
     values = {tuple(row.parameters.items()): row.value("sharpe") for row in found.rows}
-    assert len(heard) == 6
-    for asked, told in heard:
-        assert told == [values[tuple(parameters.items())] for parameters in asked]
+    assert told == [values[tuple(parameters.items())] for parameters in asked]
     assert None in values.values()
+    assert behind == [0, 1, 2, *[3] * 21]
+
+
+FREE = {"STRATEGY_PARAM_ATR_MULTIPLE": PARAMETERS["STRATEGY_PARAM_ATR_MULTIPLE"]}
+"""Any two trials differ, and none is refused."""
+
+
+@pytest.mark.parametrize(("sampler", "open_"), [("tpe", 4), ("random", 6)])
+def test_nobody_waits_for_the_slowest_of_a_batch(tmp_path: Path, sampler: str, open_: int) -> None:
+    """To the last trial as many are under way as may be chosen ahead; where nothing is learnt, as there are hands."""
+    hands, folder = Hands(wanted=6), a_folder(tmp_path, FREE)
+    with folder.opened(FACTS):
+        a_sweep(folder, hands, a_space(FREE, trials=12, sampler=sampler)).sweep()
+    assert hands.open == [open_] * (12 - open_) + list(range(open_, 0, -1))
+
+
+def test_the_folds_of_a_walk_keep_every_hand_busy_and_find_the_same_as_one_after_the_other(tmp_path: Path) -> None:
+    """Where a test window is the next train window, who asked for a trial first does not hang on who ran it first."""
+    splits = splits_of(Windows(10, 10), a_ground().plan.start_ms, a_ground().plan.end_ms)
+    kept = []
+    for name, hands in (("one", Hands()), ("many", Hands(random.Random(2).randrange, wanted=7))):
+        folder = a_folder(tmp_path / name, SMALL)
+        with folder.opened(FACTS):
+            walked = a_sweep(folder, hands, a_space(SMALL, sampler="grid", trials=None)).walk(splits)
+            kept.append((walked, dict(folder.known())))
+        with (again := a_folder(tmp_path / name, SMALL)).opened(FACTS):
+            assert again.known() == kept[-1][1]
+    assert kept[0] == kept[1]
+    assert TEST in {row.asked.part for row in kept[0][1].values()}
+    assert len(kept[0][1]) < sum(len(fold.trained) + 1 for fold in kept[0][0].folds), "some are asked for twice"
+
+
+def test_a_walk_begins_the_next_search_before_hands_are_idle(tmp_path: Path) -> None:
+    splits = splits_of(Windows(10, 5), a_ground().plan.start_ms, a_ground().plan.end_ms)
+    hands, folder = Hands(wanted=3), a_folder(tmp_path, FREE)
+    with folder.opened(FACTS):
+        a_sweep(folder, hands, a_space(FREE)).walk(splits)
+    assert min(hands.open[:-3]) >= 3

@@ -13,15 +13,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
 
 from runtime.adapters.sweeps.choosing import OptunaSearch
-from runtime.adapters.sweeps.grid import GridSearch
 from runtime.adapters.sweeps.folder import LOCK, SweepFolder
+from runtime.adapters.sweeps.grid import GridSearch
 from runtime.config import parse_settings
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.slots import DAY_MS
@@ -75,16 +75,27 @@ def reckoned(task: Task) -> Outcome:
 
 
 class Hands:
-    """Workers that note what they ran; `order` is how a batch comes back."""
+    """Workers that note what they ran, and how many trials were open at each time; `pick` says which of them is the
+    next that is done.
+    """
 
-    def __init__(self, order: Callable[[Sequence[Task]], Sequence[Task]] = lambda tasks: tasks) -> None:
+    def __init__(self, pick: Callable[[int], int] = lambda _: 0, wanted: int = 1) -> None:
         self.ran: list[str] = []
-        self._order = order
+        self.open: list[int] = []
+        self.wanted = wanted
+        self._begun: list[Task] = []
+        self._pick = pick
 
-    def __call__(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        for task in self._order(tasks):
-            self.ran.append(task.key)
-            yield reckoned(task)
+    def begin(self, task: Task) -> None:
+        """Note a trial."""
+        self._begun.append(task)
+
+    def next_done(self) -> Outcome:
+        """Run one."""
+        self.open.append(len(self._begun))
+        task = self._begun.pop(self._pick(len(self._begun)))
+        self.ran.append(task.key)
+        return reckoned(task)
 
 
 def search_of(space: Space, seed: int) -> Search:

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import subprocess
 import sys
 import time
-import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from runtime.adapters.sweeps.processes import ATTEMPTS_MAX, Processes
+from runtime.adapters.sweeps.processes import DEATHS_MAX, Processes
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.trials import Outcome, Task
 from runtime.errors import Unavailable
 from tests.support.sources import ROOT
 
-pytestmark = pytest.mark.slow
+# A sweep splits its workers off before there are threads; whoever runs tests has some, and later Pythons warn of it.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")]
 TASKS = [Task(f"key{number}", {}, HistoryPlan(0, 3_600_000)) for number in range(6)]
+
+
+@contextmanager
+def at_work(evaluate: Callable[[Task], Outcome], jobs: int = 2) -> Iterator[Processes]:
+    """Workers, ended in the end."""
+    processes = Processes(evaluate, jobs)
+    try:
+        yield processes
+    finally:
+        processes.close()
+
+
+def all_of(processes: Processes) -> list[Outcome]:
+    """What six trials find."""
+    for task in TASKS:
+        processes.begin(task)
+    return [processes.next_done() for _ in TASKS]
 
 
 def dying(folder: Path, times: int, task: Task) -> Outcome:
@@ -35,26 +52,84 @@ def dying(folder: Path, times: int, task: Task) -> Outcome:
 
 
 def test_a_worker_that_is_killed_loses_and_doubles_no_trial(tmp_path: Path) -> None:
-    found = list(Processes(partial(dying, tmp_path, 1), 2)(TASKS))
+    with at_work(partial(dying, tmp_path, 1)) as processes:
+        found = all_of(processes)
     assert sorted(outcome.key for outcome in found) == [task.key for task in TASKS]
     assert len(list(tmp_path.iterdir())) == 1
     assert os.getpid() not in {int(outcome.duration_s) for outcome in found}
 
 
+def test_workers_that_are_killed_between_two_trials_are_replaced(tmp_path: Path) -> None:
+    with at_work(partial(dying, tmp_path, 0)) as processes:
+        first = {int(outcome.duration_s) for outcome in all_of(processes)}
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        awaited(lambda: not any(map(lives, first)))
+        found = all_of(processes)
+    assert sorted(outcome.key for outcome in found) == [task.key for task in TASKS]
+    assert first.isdisjoint(int(outcome.duration_s) for outcome in found)
+
+
 def test_a_trial_that_kills_every_worker_ends_the_sweep(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match=f"they died {ATTEMPTS_MAX} times"):
-        list(Processes(partial(dying, tmp_path, 99), 2)(TASKS))
+    with (
+        at_work(partial(dying, tmp_path, 99)) as processes,
+        pytest.raises(Unavailable, match="they died 3 times of one"),
+    ):
+        all_of(processes)
+    assert len(list(tmp_path.iterdir())) == DEATHS_MAX
 
 
-def test_a_sweep_that_is_left_early_says_nothing_of_trials_that_nobody_took(tmp_path: Path) -> None:
-    outcomes = Processes(partial(dying, tmp_path, 0), 2)(TASKS)
-    assert isinstance(outcomes, Generator)
-    next(outcomes)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        outcomes.close()
-        gc.collect()
-    assert not told
+def test_what_a_trial_needs_is_in_its_workers_memory_and_not_sent() -> None:
+    """Nothing of a generator can be pickled."""
+    numbers = (number for number in [7])
+    with at_work(lambda task: Outcome(task.key, {"n": next(numbers)}), jobs=1) as processes:
+        processes.begin(TASKS[0])
+        assert processes.next_done().figures == {"n": 7}
+    assert next(numbers) == 7
+
+
+def met(folder: Path, task: Task) -> Outcome:
+    """A trial that ends only when another one is under way in another process; the first of all when all others did."""
+    (folder / task.key).touch()
+    others = len(TASKS) if task.key == "key0" else 2
+    awaited(lambda: len(list(folder.iterdir())) >= others)
+    return Outcome(task.key, {})
+
+
+def test_trials_are_handed_out_as_workers_become_free_and_none_waits_behind_a_slow_one(tmp_path: Path) -> None:
+    with at_work(partial(met, tmp_path)) as processes:
+        found = [outcome.key for outcome in all_of(processes)]
+    assert sorted(found) == [task.key for task in TASKS]
+    assert "key0" in found[-2:]
+
+
+def endless(folder: Path, task: Task) -> Outcome:
+    """A trial that never ends."""
+    (folder / str(os.getpid())).touch()
+    while True:
+        signal.pause()
+
+
+def test_a_sweep_that_is_left_early_leaves_no_process(tmp_path: Path) -> None:
+    with at_work(partial(endless, tmp_path)) as processes:
+        for task in TASKS:
+            processes.begin(task)
+        awaited(lambda: len(list(tmp_path.iterdir())) == 2)
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    awaited(lambda: not any(map(lives, workers)))
+
+
+def test_where_no_worker_can_be_started_any_more_the_sweep_says_so_and_leaves_none(tmp_path: Path) -> None:
+    with at_work(partial(endless, tmp_path)) as processes:
+        processes.begin(TASKS[0])
+        awaited(lambda: len(list(tmp_path.iterdir())) == 1)
+        (worker,) = [int(path.name) for path in tmp_path.iterdir()]
+        nursery = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+        assert nursery != os.getpid()
+        os.kill(nursery, signal.SIGKILL)
+        with pytest.raises(Unavailable, match="cannot be started"):
+            processes.next_done()
+    awaited(lambda: not lives(worker))
 
 
 ORPHANED = """
@@ -72,7 +147,11 @@ def noted(folder, busy, task):
     return Outcome(task.key, {})
 
 folder, busy = Path(sys.argv[1]), sys.argv[2] == "busy"
-list(Processes(partial(noted, folder, busy), 2)([Task(str(n), {}, HistoryPlan(0, 3_600_000)) for n in range(6)]))
+processes = Processes(partial(noted, folder, busy), 2)
+for number in range(6):
+    processes.begin(Task(str(number), {}, HistoryPlan(0, 3_600_000)))
+for _ in range(6):
+    processes.next_done()
 (folder / "idle").touch()
 signal.pause()
 """
