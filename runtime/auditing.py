@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from runtime.desk import Desk
-from runtime.domain.audit import LISTED_MAX, EventKind, Run, event
+from runtime.domain.audit import LISTED_MAX, EventKind, Run, event, is_event_id
 from runtime.domain.csv_text import one_line
 from runtime.domain.documents import canonical, encode
 from runtime.domain.slots import minute_text
@@ -48,6 +48,8 @@ def run_audit(desk: Desk, given: argparse.Namespace) -> Answer:
 
     if not 1 <= given.limit <= LISTED_MAX:
         raise BadInput("--limit", given.limit, f"must be 1 to {LISTED_MAX}")
+    if given.before and not is_event_id(given.before):
+        raise BadInput("--before", given.before, "must be the id of an event, as `audit --json` shows it")
     events = desk.store.audit(given.limit, given.before)
     if given.json:
         return {"events": [encode(one) for one in events]}

@@ -90,6 +90,10 @@ def run_ledger(desk: Desk, given: argparse.Namespace) -> Answer:
     newest = date.fromisoformat(state.slot_done[:10]) if state.slot_done else date_at(state.initialised_ms)
     last = _day(given.last, "--to") or newest
     first = _day(given.first, "--from") or last - timedelta(days=LISTED_DAYS - 1)
+    if first > last:
+        known = f"--from, {first}" if given.last else f"the newest hour's day, {last}"
+        field, day = ("--to", last) if given.last else ("--from", first)
+        raise BadInput(field, str(day), f"must not be {'before' if given.last else 'after'} {known}")
     entries: list[Entry] = []
     for entry in listed(desk.store, first, last):
         if len(entries) == LISTED_MAX:

@@ -29,7 +29,7 @@ from runtime.domain.results import (
     since,
 )
 from runtime.domain.slots import date_at, day_start_ms
-from runtime.errors import Abort
+from runtime.errors import Abort, BadInput
 from runtime.ports import CycleRecord, Store
 
 PAGE = 1000
@@ -66,7 +66,7 @@ def calendar(newest: Point) -> dict[str, int]:
 def profits(store: Store, wanted: Sequence[str], since_day: date | None, method: Method) -> list[Period]:
     """What was earned in each of `wanted` (of `PERIODS`), or since `since_day`; gains by `method`.
 
-    `Abort` where no hour has ended that says what the account was worth.
+    `Abort` where no hour has ended that says what the account was worth, `BadInput` for a day after the last one.
     """
 
     def starts(newest: Point) -> dict[str, int]:
@@ -75,14 +75,16 @@ def profits(store: Store, wanted: Sequence[str], since_day: date | None, method:
         return {name: start for name, start in calendar(newest).items() if name in wanted}
 
     points = points_of(store, lambda newest: min(starts(newest).values()))
+    _refuse_later(points[-1], since_day, "since")
     chosen = {name: since(points, start) for name, start in starts(points[-1]).items()}
     return _periods(store, chosen, method)[0]
 
 
 def performance(store: Store, since_day: date | None, method: Method) -> Performance:
-    """How the account did since `since_day`, or since its first hour."""
+    """How the account did since `since_day`, or since its first hour; errors as of `profits`."""
     start = 0 if since_day is None else day_start_ms(since_day)
     points = since(points_of(store, lambda _: start), start)
+    _refuse_later(points[-1], since_day, "--since")
     (period,), told = _periods(store, {ALL if since_day is None else f"since {since_day}": points}, method)
     return Performance(period, quality(points, told.restarts), quality_of_btc(points))
 
@@ -104,6 +106,12 @@ def points_of(store: Store, since_ms: Callable[[Point], int]) -> list[Point]:
         raise Abort("no hour has ended yet that says what the account was worth")
     points.reverse()
     return [*_opening(store, points[0]), *points]
+
+
+def _refuse_later(newest: Point, since_day: date | None, field: str) -> None:
+    """A day that nothing is known of yet would show as a profit of 0."""
+    if since_day is not None and since_day > (last := date_at(newest.ended_ms)):
+        raise BadInput(field, str(since_day), f"must not be after the day of the last hour that ended, {last}")
 
 
 def _opening(store: Store, first: Point) -> list[Point]:

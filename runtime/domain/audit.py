@@ -6,6 +6,7 @@ time, so events are read newest first without an index, and an event that is wri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,7 @@ from enum import StrEnum
 from runtime.domain.values import Value
 
 TEXT_MAX = 300
+_TIME_DIGITS = 13
 LISTED_MAX = 500
 """How many events are read at once."""
 
@@ -68,5 +70,10 @@ def event(run: Run, kind: EventKind, at_ms: int, facts: Mapping[str, str], subje
     """
     cut = {name: value if len(value) <= TEXT_MAX else value[: TEXT_MAX - 1] + "…" for name, value in facts.items()}
     actor, slot = cut.pop("actor", "") or run.actor, cut.pop("slot", "")
-    name = f"{at_ms:013d}-{kind}-{subject or run.name or 'x'}".replace("/", ":")
+    name = f"{at_ms:0{_TIME_DIGITS}d}-{kind}-{subject or run.name or 'x'}".replace("/", ":")
     return Event(name, at_ms, kind.value, actor, run.name, run.code, run.settings, slot, cut)
+
+
+def is_event_id(text: str) -> bool:
+    """Whether `text` has the form of an event's id: its time, its kind (maybe a newer version's), its subject."""
+    return re.fullmatch(rf"[0-9]{{{_TIME_DIGITS}}}-[a-z_]+-.+", text) is not None

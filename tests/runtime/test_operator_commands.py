@@ -245,6 +245,39 @@ class TestTapes:
         assert (code, "holds no tape" in answer["error"]) == (3, True)
 
 
+LATER = "must not be after the day of the last hour that ended, 2026-03-15"
+EVENT_ID = "must be the id of an event, as `audit --json` shows it"
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("performance --since 2026-03-16", f"--since: '2026-03-16' – {LATER}"),
+        ("pnl since 2099-01-01", f"since: '2099-01-01' – {LATER}"),
+        ("ledger --from 2026-03-15 --to 2026-03-14", "--to: '2026-03-14' – must not be before --from, 2026-03-15"),
+        ("ledger --from 2026-03-16", "--from: '2026-03-16' – must not be after the newest hour's day, 2026-03-15"),
+        ("audit --before zzz", f"--before: 'zzz' – {EVENT_ID}"),
+        ("audit --before 1773565200000-orders", f"--before: '1773565200000-orders' – {EVENT_ID}"),
+    ],
+)
+def test_a_range_that_can_hold_nothing_is_one_error_with_field_value_and_fix(
+    account: Run, words: str, error: str
+) -> None:
+    code, answer, out = account(*words.split())
+    assert (code, answer["error"]) == (2, error)
+    assert len(out.splitlines()) == 1
+
+
+def test_the_last_day_and_an_event_that_is_shown_are_no_errors(account: Run) -> None:
+    for words in ("performance --since 2026-03-15", "pnl since 2026-03-15", "ledger --from 2026-03-15"):
+        assert account(*words.split())[0] == 0
+    code, answer, _ = account("control", "halt", "--why", "test")
+    assert code == 0
+    shown = account("audit", "--json")[1]["events"]
+    code, answer, _ = account("audit", "--json", "--before", shown[0]["id"])
+    assert (code, answer["events"]) == (0, shown[1:])
+
+
 @pytest.mark.parametrize("words", [(), ("nonsense",), ("adopt",), ("pool",), ("control", "sprint")])
 def test_wrong_arguments_end_with_2_and_one_line(run: Run, words: tuple[str, ...]) -> None:
     code, answer, out = run(*words)
