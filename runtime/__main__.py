@@ -200,7 +200,11 @@ def _simulated_hour(given: argparse.Namespace) -> str | None:
 def _examined(given: argparse.Namespace) -> int:
     from runtime.doctor import consult
 
-    overrides = {"mode": given.mode, "at": _simulated_hour(given), "market": given.market}
+    try:
+        at = _simulated_hour(given)
+    except EngineError:  # the doctor meets it too, and says it in its table
+        at = given.at
+    overrides = {"mode": given.mode, "at": at, "market": given.market}
     return consult(Arguments(overrides, given.json, validate_only=True, deep=given.deep), wired)
 
 

@@ -140,6 +140,8 @@ def read_store_settings(mode: str | None = None, market: str | None = None) -> S
     As in live mode the store is Firestore unless `ENGINE_STORE` names the local one; with `mode` paper it is that of
     the simulated account on `market`. `validate_only` in a dry run.
     """
+    if market is not None and mode != RunMode.PAPER:
+        raise SettingsError((f"--market: {market!r} – exists only with the simulated exchange (--mode paper)",))
     environment = {name: value for name, value in os.environ.items() if value.strip()}
     dry = (mode or environment.get("ENGINE_MODE")) == RunMode.DRY_RUN
     overrides = {"mode": RunMode.PAPER, "market": market, "validate_only": dry}

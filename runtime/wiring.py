@@ -41,7 +41,7 @@ from runtime.ports import Clock, Identity, MarketData, PoolSource, World
 from runtime.run_settings import RunMode, Settings
 from runtime.wiring_channels import channels
 from runtime.wiring_inbox import mailbox
-from runtime.wiring_stores import firestore_store, live_home, market_label, paper_home, sqlite_store
+from runtime.wiring_stores import firestore_store, live_home, market_label, must_be_market, paper_home, sqlite_store
 from strategies import REGISTRY, Strategy
 from strategies.indicators import ahr999, facts_of
 
@@ -170,9 +170,8 @@ def _paper_market(settings: Settings) -> tuple[Path, Clock, MarketData]:
     if settings.market == "binance":
         clock = SystemClock()
         return Path("binance"), clock, _binance_market(settings, clock)
+    must_be_market(settings.market)
     folder = EMBEDDED if settings.market == "embedded" else Path(settings.market)
-    if not folder.is_dir():
-        raise SettingsError((f"--market: {settings.market!r} – must be embedded, binance, or a folder of candles",))
     try:
         simulated = SimulatedClock(_paper_moment(settings, manifest(folder).default_at))
         return folder, simulated, FolderMarket(folder, simulated)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from runtime.adapters.clock import SystemClock
 from runtime.backup import Archive, File
-from runtime.errors import BadInput
+from runtime.errors import BadInput, SettingsError
 from runtime.ports import Clock, Identity
 from runtime.run_settings import Settings
 
@@ -41,6 +41,8 @@ class Cloud:
 @contextmanager
 def wired_store(settings: Settings, *, paper: bool = False) -> Iterator[Archive]:
     """The account's store alone, real or (`paper`) simulated, for a command that asks the exchange for nothing."""
+    if paper:
+        must_be_market(settings.market)
     home = paper_home(settings) if paper else live_home(settings)
     local = settings.store == "sqlite"
     with closing(sqlite_store(home, SystemClock(), settings) if local else firestore_store(settings).store) as store:
@@ -88,6 +90,12 @@ def live_home(settings: Settings) -> Path:
 def paper_home(settings: Settings) -> Path:
     """The folder of a simulated account: its store, its exchange's books, its reports and tapes."""
     return Path(settings.data_dir) / "paper" / _place(settings.market) / settings.account
+
+
+def must_be_market(market: str) -> None:
+    """`SettingsError` for a market that is neither built in nor a folder: a typing error opens no account."""
+    if market not in BUILT_IN_MARKETS and not Path(market).is_dir():
+        raise SettingsError((f"--market: {market!r} – must be embedded, binance, or a folder of candles",))
 
 
 def market_label(market: str) -> str:

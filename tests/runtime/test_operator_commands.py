@@ -245,6 +245,49 @@ class TestTapes:
         assert (code, "holds no tape" in answer["error"]) == (3, True)
 
 
+WITH_ARGUMENTS = {
+    "adopt": "ETH 1",
+    "backup": "copy.json",
+    "restore": "copy.json",
+    "move": "--to sqlite:elsewhere",
+    "pool": "show",
+    "state": "show",
+    "report": "site",
+}
+OPENS_NO_ACCOUNT = {"completion"}
+
+
+@pytest.mark.parametrize("name", sorted(operator.COMMANDS.keys() - OPENS_NO_ACCOUNT))
+def test_no_command_makes_an_account_of_a_market_that_is_not_there(account: Run, tmp_path: Path, name: str) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    code, answer, _ = account("--mode", "paper", "--market", "nowhere", name, *WITH_ARGUMENTS.get(name, "").split())
+    assert (code, answer["exit_code"]) == (2, 2)
+    assert "--market: 'nowhere' – must be embedded, binance, or a folder of candles" in answer["error"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("words", ["--mode live status", "--mode dry_run pnl", "--mode live heartbeat", "heartbeat"])
+def test_a_market_beside_a_real_account_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("ENGINE_STORE", "sqlite")
+    code, answer, _ = run("--market", str(tmp_path), *words.split())
+    assert (code, answer["exit_code"]) == (2, 2)
+    assert "--market" in answer["error"]
+    assert "exists only with the simulated exchange (--mode paper)" in answer["error"]
+    assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("ENGINE_MODEE", "paper"), ("ENGINE_MODE", "weird")])
+def test_the_doctor_names_a_wrong_setting_where_no_mode_is_asked_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    code, answer, _ = run("doctor")
+    assert (code, answer["status"]) == (2, "bad_settings")
+    assert name in answer["error"]
+
+
 LATER = "must not be after the day of the last hour that ended, 2026-03-15"
 EVENT_ID = "must be the id of an event, as `audit --json` shows it"
 
