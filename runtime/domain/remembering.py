@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 _NOBODY = object()
 
 
@@ -111,22 +112,28 @@ def _keep_any(function: Callable[..., Any]) -> Callable[..., Any]:
 _KEEPERS = {1: _keep_one, 2: _keep_two, 3: _keep_three, 4: _keep_four, 5: _keep_any}
 
 
-def continued(function: Callable[[Sequence[float], int], list[R]]) -> Callable[[Sequence[float], int], list[R]]:
-    """`function(values, days)`, which gives one result for each window of `days` values, by those values alone: where
-    the windows but the newest were asked for before, only the newest is worked out.
+def continued(
+    function: Callable[[Sequence[float], int, C | None], tuple[list[R], C]],
+) -> Callable[[Sequence[float], int], list[R]]:
+    """`function(values, days, None)` gives one result for each window of `days` values, by those values alone, and what
+    it carries on from the last window; given that, and values from that window on, the results of the windows after it.
+    Where the windows but the newest were asked for before, only the newest is worked out.
     """
-    kept: tuple[Sequence[float], int, list[R]] = ((), 0, [])
+    kept: tuple[Sequence[float], int, list[R], C | None] = ((), 0, [], None)
 
     @wraps(function)
     def asked(values: Sequence[float], days: int) -> list[R]:
         nonlocal kept
-        before, of, known = kept
+        before, of, known, carried = kept
         gone = len(before) - (len(values) - 1)  # how many of the oldest values have left since
+        if len(values) < days:
+            return []
         if of == days < len(values) and 0 <= gone < len(known) and before[gone:] == values[:-1]:
-            results = [*known[gone:], *function(values[-days:], days)]
+            newest, carried = function(values[-days - 1 :], days, carried)
+            results = [*known[gone:], *newest]
         else:
-            results = function(values, days)
-        kept = values, days, results
+            results, carried = function(values, days, None)
+        kept = values, days, results, carried
         return [*results]
 
     return asked

@@ -133,10 +133,32 @@ def test_a_continued_series_is_the_series_worked_out_anew(
     def sums(values: Sequence[float], days: int) -> list[float]:
         return [sum(values[at : at + days]) for at in range(len(values) - days + 1)]
 
-    asked = continued(sums)
+    def moved(values: Sequence[float], days: int, newest: float | None) -> tuple[list[float], float]:
+        found = [sum(values[:days])] if newest is None else []
+        total = found[0] if newest is None else newest
+        for gone, come in zip(values, values[days:], strict=False):
+            total += come - gone
+            found.append(total)
+        return found, total
+
+    asked = continued(moved)
     for values, days in asked_for:
         assert asked(values, days) == sums(values, days)
         grown = [*values]
         for new in more:
             grown = [*grown[new % 2 :], float(new)]
             assert asked(grown, days) == sums(grown, days)
+
+
+def test_a_continued_series_costs_one_window_a_day() -> None:
+    worked_out = list[int]()
+
+    def noted(values: Sequence[float], days: int, newest: float | None) -> tuple[list[float], float]:
+        found = [1.0] * (len(values) - days + (newest is None))
+        worked_out.append(len(found))
+        return found, 1.0
+
+    asked, values = continued(noted), tuple(map(float, range(20)))
+    for day in range(5):
+        assert len(asked(values[day : day + 12], 4)) == 9
+    assert worked_out == [9, 1, 1, 1, 1]

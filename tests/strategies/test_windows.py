@@ -39,6 +39,19 @@ def test_what_came_before_the_window_leaves_no_trace_at_all(before: list[float],
     assert zscores([*before, *values], 5)[-len(zscores(values, 5)) :] == zscores(values, 5)
 
 
+any_floats = st.floats(min_value=-1e30, max_value=1e30) | st.sampled_from([0.0, 5e-324, -5e-324, 1e-30, 1e30])
+
+
+@given(values=st.lists(any_floats, min_size=10, max_size=30), days=st.integers(2, 6))
+def test_scores_that_go_on_day_by_day_are_those_of_the_whole_series(values: list[float], days: int) -> None:
+    """To the last bit, also where the oldest days leave: sums that go on are as exact as sums made anew."""
+    for end in range(days, len(values) + 1):
+        gone_on = zscores(values[max(0, end - 9) : end], days)
+        zscores([], days)
+        zscores([0.5, *values[:days]], days)  # another series: what follows cannot go on
+        assert zscores(values[max(0, end - 9) : end], days) == gone_on
+
+
 def test_a_window_without_spread_has_no_score_and_the_list_begins_after_it() -> None:
     assert zscores([1.0, 2.0, 3.0, 3.0, 3.0, 4.0], 3) == pytest.approx([2 / math.sqrt(3)])
     assert zscores([1.0, 2.0, 3.0, 3.0, 3.0], 3) == []
