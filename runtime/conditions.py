@@ -244,9 +244,14 @@ def status_hour(told: str, interval_hours: int) -> int | None:
 
 
 def _status(hour: Hour) -> None:
-    """The periodic report: by hours since the last one, so that a late or missed hour only delays it. 0 = off."""
+    """The periodic report: by hours since the last one, so that a late or missed hour only delays it. 0 = off. It is
+    worded only where somebody may read it.
+    """
     due = status_hour(hour.state.status_told, hour.settings.status_interval_hours)
     if due is None or slot_start_ms(hour.slot) // HOUR_MS < due:
+        return
+    hour.status_told = hour.slot
+    if not hour.world.told:
         return
     values = values_of(hour.wallet, hour.prices)
     day = hour.state.day
@@ -263,7 +268,6 @@ def _status(hour: Hour) -> None:
         source=resolution.rung.value if resolution else "",
         age=str(resolution.age_days) if resolution and resolution.age_days is not None else "",
     )
-    hour.status_told = hour.slot
 
 
 def _percent(fraction: Decimal) -> str:

@@ -35,7 +35,9 @@ POOL_DAYS = 400
 HIGHS_MAX_HOURS = 999
 PRICES_FRESH_MS = 30_000
 HOURLY = "1h "
+FUEL_PAIR = FUEL + CASH
 Instruments = Mapping[str, Instrument]
+Series = Mapping[str, DailySeries]
 Same = TypeVar("Same", bound=tuple[object, ...])
 
 
@@ -45,12 +47,14 @@ def take_snapshot(hour: Hour, pool: Sequence[str]) -> Snapshot:
     held = held_pairs(hour)
     symbols = _in_play(hour, wave, pool, held)
     now_ms = hour.now_ms()
-    calls = _second_wave(hour, symbols, held, now_ms)
+    known = _known_days(hour, symbols, now_ms)
+    calls = _second_wave(hour, known, symbols, held, now_ms)
     answers = hour.world.gather(calls) if calls else {}
     heed_pause(answers)
     instruments = _instruments(hour, answers)
-    daily, series = _daily(hour, symbols, answers, now_ms)
-    if wave.instruments is not None or any(not name.startswith(HOURLY) for name in answers):
+    daily, series = _daily(hour, known, symbols, answers, now_ms)
+    asked = wave.instruments is not None or any(not name.startswith(HOURLY) for name in answers)
+    if asked or series is not hour.cache.series:
         hour.new_cache = DailyCache(series, *instruments)
     snapshot = Snapshot(
         slot=hour.slot,
@@ -79,7 +83,7 @@ def held_pairs(hour: Hour) -> tuple[str, ...]:
         return ()
     prices, least = hour.wave_taken.prices, hour.settings.strategy.dust
     worth = {s for s, p in positions.items() if p.quantity * prices.get(s, ZERO) >= least}
-    return _one(tuple(sorted((watched.keys() | worth) - {CORE + CASH, FUEL + CASH})))
+    return _one(tuple(sorted((watched.keys() | worth) - {CORE + CASH, FUEL_PAIR})))
 
 
 def _in_play(hour: Hour, wave: FirstWave, pool: Sequence[str], held: Sequence[str]) -> tuple[str, ...]:
@@ -92,7 +96,7 @@ def _of_interest(
 ) -> tuple[str, ...]:
     """Of the pairs that have a price: bitcoin's and BNB's, the pool's, what is watched, and what is owned."""
     owned = [asset + CASH for asset in sorted(quantities.keys() - {CASH})]
-    wanted = dict.fromkeys((CORE + CASH, FUEL + CASH, *pool, *held, *owned))
+    wanted = dict.fromkeys((CORE + CASH, FUEL_PAIR, *pool, *held, *owned))
     return _one(tuple([symbol for symbol in wanted if symbol in priced]))
 
 
@@ -127,32 +131,32 @@ def _of_play(instruments: Instruments, symbols: tuple[str, ...]) -> Instruments:
     return {symbol: instruments[symbol] for symbol in symbols if symbol in instruments}
 
 
+def _known_days(hour: Hour, symbols: tuple[str, ...], now_ms: int) -> Series:
+    """The cached days; where the world knows without being asked which one day has closed since, with that day."""
+    cached, days = hour.cache.series, hour.world.days
+    due = _due(cached, symbols, date_at(now_ms)) if days is not None else ()
+    if days is None or not due:
+        return cached
+    grown = {symbol: days(cached[symbol], _days_kept(symbol), now_ms) for symbol in due if symbol in cached}
+    return {**cached, **{symbol: series for symbol, series in grown.items() if series is not None}}
+
+
 def _second_wave(
-    hour: Hour, symbols: tuple[str, ...], held: Sequence[str], now_ms: int
+    hour: Hour, series: Series, symbols: tuple[str, ...], held: Sequence[str], now_ms: int
 ) -> dict[str, Callable[[], object]]:
     world = hour.world
     calls: dict[str, Callable[[], object]] = {}
     known, read_ms = _known_instruments(hour)
     if now_ms - read_ms >= INSTRUMENTS_MAX_AGE_MS or len(_of_play(known, symbols)) < len(symbols):
         calls["instruments"] = partial(world.market.instruments, symbols)
-    for symbol, (start_ms, limit) in _due(hour.cache.series, symbols, date_at(now_ms)).items():
+    for symbol, (start_ms, limit) in _due(series, symbols, date_at(now_ms)).items():
         if world.facts is None:
-            calls[f"1d {symbol}"] = partial(_days, hour, symbol, start_ms, limit)
+            calls[f"1d {symbol}"] = partial(world.market.candles, symbol, "1d", start_ms, limit)
     for symbol in held:
         position = hour.state.positions.get(symbol)
         if position is not None and symbol in symbols:
             calls[HOURLY + symbol] = partial(highest, world, symbol, position, now_ms)
     return calls
-
-
-def _days(hour: Hour, symbol: str, start_ms: int | None, limit: int) -> DailySeries | Sequence[Candle]:
-    """The daily candles to continue the cached ones with, or the cached ones already continued."""
-    world, cached = hour.world, hour.cache.series.get(symbol)
-    if world.days is not None and cached is not None and start_ms is not None:
-        continued = world.days(cached, _days_kept(symbol), hour.now_ms())
-        if continued is not None:
-            return continued
-    return world.market.candles(symbol, "1d", start_ms, limit)
 
 
 def _days_kept(symbol: str) -> int:
@@ -169,21 +173,22 @@ def highest(world: World, symbol: str, position: Position, now_ms: int) -> Decim
 
 
 @remembered
-def _due(series: Mapping[str, DailySeries], symbols: tuple[str, ...], today: date) -> dict[str, tuple[int | None, int]]:
+def _due(series: Series, symbols: tuple[str, ...], today: date) -> dict[str, tuple[int | None, int]]:
     """(start, limit) of the daily candles to ask for, by symbol; whose cache has yesterday is not among them."""
-    missing = {symbol: _missing_days(series.get(symbol), symbol, today) for symbol in symbols if symbol != FUEL + CASH}
-    return {symbol: asked for symbol, asked in missing.items() if asked[1]}
+    yesterday_ms = day_start_ms(today) - DAY_MS
+    due = {}
+    for symbol in symbols:
+        cached = series.get(symbol)
+        if symbol != FUEL_PAIR and (cached is None or cached.last_open_ms != yesterday_ms):
+            due[symbol] = _missing_days(cached, symbol, yesterday_ms)
+    return due
 
 
-def _missing_days(cached: DailySeries | None, symbol: str, today: date) -> tuple[int | None, int]:
-    """(start, limit) of the daily candles to ask for; limit 0 = the cache has yesterday."""
-    want, yesterday_ms = _days_kept(symbol), day_start_ms(today) - DAY_MS
-    if cached is None:
-        return None, want + 1
-    missing = (yesterday_ms - cached.last_open_ms) // DAY_MS
-    if missing == 0:
-        return None, 0
-    return (cached.last_open_ms, missing + 2) if 0 < missing < want else (None, want + 1)
+def _missing_days(cached: DailySeries | None, symbol: str, yesterday_ms: int) -> tuple[int | None, int]:
+    """(start, limit) of the daily candles to ask for, up to yesterday."""
+    want = _days_kept(symbol)
+    missing = (yesterday_ms - cached.last_open_ms) // DAY_MS if cached is not None else want
+    return (cached.last_open_ms, missing + 2) if cached is not None and 0 < missing < want else (None, want + 1)
 
 
 def _known_instruments(hour: Hour) -> tuple[Instruments, int]:
@@ -207,10 +212,10 @@ def _instruments(hour: Hour, answers: Mapping[str, object]) -> tuple[Instruments
 
 
 def _daily(
-    hour: Hour, symbols: tuple[str, ...], answers: Mapping[str, object], now_ms: int
-) -> tuple[DailyMarket, Mapping[str, DailySeries]]:
-    """The day's candles, and the cache that holds them."""
-    today, series = date_at(now_ms), hour.cache.series
+    hour: Hour, series: Series, symbols: tuple[str, ...], answers: Mapping[str, object], now_ms: int
+) -> tuple[DailyMarket, Series]:
+    """The day's candles, and the cache that holds them: the known `series` with what was fetched."""
+    today = date_at(now_ms)
     changed: dict[str, DailySeries] = {}
     refused: dict[str, str] = {}
     for symbol in _due(series, symbols, today) if hour.world.facts is None else ():
@@ -219,8 +224,7 @@ def _daily(
             refused[symbol] = str(answer)
             continue
         try:
-            fetched = cast("DailySeries | Sequence[Candle]", answer)
-            merged = fetched if isinstance(fetched, DailySeries) else _merged(hour, symbol, fetched, now_ms)
+            merged = _merged(hour, symbol, cast("Sequence[Candle]", answer), now_ms)
         except BadSeries as error:
             refused[symbol] = str(error)
             series = {known: kept for known, kept in series.items() if known != symbol}
@@ -232,7 +236,7 @@ def _daily(
 
 @remembered
 def _day_market(
-    today: date, series: Mapping[str, DailySeries], symbols: tuple[str, ...], refused: tuple[tuple[str, str], ...]
+    today: date, series: Series, symbols: tuple[str, ...], refused: tuple[tuple[str, str], ...]
 ) -> DailyMarket:
     why = dict(refused)
     return DailyMarket(today, {s: series[s] for s in symbols if s in series and s not in why}, why)
@@ -242,7 +246,7 @@ def _merged(hour: Hour, symbol: str, candles: Sequence[Candle], now_ms: int) -> 
     """The cached days continued by the fetched ones; what was asked for as a whole replaces the cached days."""
     fetched = closed_series(symbol, candles, now_ms)
     cached = hour.cache.series.get(symbol)
-    if cached is None or _missing_days(cached, symbol, date_at(now_ms))[0] is None:
+    if cached is None or _missing_days(cached, symbol, day_start_ms(date_at(now_ms)) - DAY_MS)[0] is None:
         return fetched
     merged, revised = extended_series(cached, fetched, _days_kept(symbol))
     for day, change in revised.items():

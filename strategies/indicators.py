@@ -208,12 +208,18 @@ def average_true_range(series: DailySeries, days: int, smoothing: Smoothing) -> 
     mean of the first `days` ranges of the series (the very first is high - low) and smoothed by 1/days since; what the
     start leaves fades to under 1e-6 by the 200th day.
     """
-    last = slice(-days - 1, None) if smoothing == "sma" else slice(None)
-    highs, lows, closes = series.high[last], series.low[last], series.close[last]
-    ranges = list(map(sub, map(max, highs[1:], closes), map(min, lows[1:], closes)))
+    first = len(series.close) - days if smoothing == "sma" else 1
+    if first < 1:
+        return None
+    rows = zip(series.high[first:], series.low[first:], series.close[first - 1 :], strict=False)
+    # Comparisons, because `max` and `min` cost three times as much, for each day of each pair.
+    ranges = [
+        (high if high > before else before) - (low if low < before else before)  # noqa: FURB136 - see above
+        for high, low, before in rows
+    ]
     if smoothing == "sma":
-        return mean_of_last(ranges, days)
-    ranges[:0] = map(sub, highs[:1], lows)
+        return math.fsum(ranges) / days
+    ranges[:0] = map(sub, series.high[:1], series.low)
     if len(ranges) < days:
         return None
     average = math.fsum(ranges[:days]) / days

@@ -2,16 +2,16 @@
 
 The worked problem: a rolling sum in floats drifts, so the same 200 closes score differently when the series begins a
 year earlier, and a replay decides differently from the hour it replays. So a single sum is `math.fsum`, and rolling
-sums are sums of whole numbers: a float is an exact multiple of the smallest one there is, so they are exact and keep no trace
-of the days that have left the window. Nothing is estimated: too few values, or an unknown one, give None.
+sums are sums of whole numbers: every float is a multiple of the smallest one there is, so they are exact and keep no
+trace of the days that have left the window. Nothing is estimated: too few values, or an unknown one, give None.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate, repeat
-from operator import mul, sub, truediv
+from itertools import accumulate
+from operator import mul, sub
 
 from runtime.domain.remembering import continued
 
@@ -39,9 +39,9 @@ def volatility(closes: Sequence[float], days: int) -> float | None:
     """Sample standard deviation (ddof = 1) of the last simple daily returns, per day; needs days + 1 closes."""
     if len(closes) <= days:
         return None
-    returns = list(map(sub, map(truediv, closes[-days:], closes[-days - 1 :]), repeat(1)))
+    returns = [close / before - 1.0 for close, before in zip(closes[-days:], closes[-days - 1 :], strict=False)]
     mean = math.fsum(returns) / days
-    away = list(map(sub, returns, repeat(mean)))
+    away = [change - mean for change in returns]
     return math.sqrt(math.fsum(map(mul, away, away)) / (days - 1))
 
 

@@ -77,20 +77,6 @@ def turnover(candle: Candle) -> float:
     return candle.quote_volume if candle.quote_volume is not None else candle.close * candle.volume
 
 
-def appended(series: DailySeries, candle: Candle, days_max: int) -> DailySeries:
-    """`series` with the day after its last one, a candle that is known to be sound; the newest `days_max` are kept."""
-    skip = max(0, len(series.close) + 1 - days_max)
-    high, low, close, quote_volume = (candle.high,), (candle.low,), (candle.close,), (turnover(candle),)
-    return DailySeries(
-        series.symbol,
-        series.first_open_ms + skip * DAY_MS,
-        series.high[skip:] + high,
-        series.low[skip:] + low,
-        series.close[skip:] + close,
-        series.quote_volume[skip:] + quote_volume,
-    )
-
-
 def extended_series(cached: DailySeries, fetched: DailySeries, days_max: int) -> tuple[DailySeries, dict[str, str]]:
     """`cached` continued by `fetched`, which begins inside it; the newest `days_max` days are kept.
 

@@ -21,6 +21,7 @@ from enum import StrEnum
 
 from runtime.domain.money import CASH, ZERO, Dec
 from runtime.domain.orders import Intent, Order, Side
+from runtime.domain.remembering import remembered
 from runtime.errors import EngineError
 
 
@@ -93,7 +94,7 @@ class Balances:
 
     def owned(self, asset: str) -> Decimal:
         """Managed units of an asset: spot, Earn and in transit, without what is reserved."""
-        return self.of(Book.SPOT, asset) + self.of(Book.EARN, asset) + self.of(Book.TRANSIT, asset)
+        return owned_of(self).get(asset, ZERO)
 
     def posted(self, entries: Iterable[Entry]) -> Balances:
         """The totals after `entries`."""
@@ -107,6 +108,16 @@ class Balances:
                 else:
                     book.pop(posting.asset, None)
         return Balances({book: assets for book, assets in totals.items() if assets})
+
+
+@remembered
+def owned_of(ledger: Balances) -> Mapping[str, Decimal]:
+    """Managed units of every asset in spot, Earn or transit, sorted by asset; what is reserved does not count."""
+    spot, earn, transit = (ledger.assets(book) for book in (Book.SPOT, Book.EARN, Book.TRANSIT))
+    return {
+        asset: spot.get(asset, ZERO) + earn.get(asset, ZERO) + transit.get(asset, ZERO)
+        for asset in sorted(spot.keys() | earn.keys() | transit.keys())
+    }
 
 
 def transfer(source: Book, target: Book, asset: str, amount: Decimal) -> tuple[Posting, Posting]:

@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 
 from runtime.domain.changing import changed
-from runtime.domain.ledger import Balances, Book, Entry
+from runtime.domain.ledger import Book, Entry, owned_of
 from runtime.domain.market import DailyMarket, exact
 from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO
 from runtime.domain.remembering import remembered
@@ -70,9 +70,10 @@ def opened_day(state: State, today: date, daily: DailyMarket, prices: Mapping[st
     """
     if state.day is not None and state.day.day >= today:
         return state
-    closes = _closes(state.ledger, today, daily, prices)
-    trend = {a: q for a, q in _owned(state.ledger).items() if a not in {CASH, FUEL, CORE}}
-    then = sum((q * closes.get(a, ONE if a == CASH else ZERO) for a, q in _owned(state.ledger).items()), ZERO)
+    owned = owned_of(state.ledger)
+    closes = _closes(owned, today, daily, prices)
+    trend = {a: q for a, q in owned.items() if a not in {CASH, FUEL, CORE}}
+    then = sum([q * closes.get(a, ONE if a == CASH else ZERO) for a, q in owned.items()], ZERO)
     index, last = state.performance.index, state.performance.equity
     if last is not None and last > 0:
         index = _index(index * then / last)
@@ -104,15 +105,12 @@ def _index(value: Decimal) -> Decimal:
     return max(INDEX_PLACES, value.quantize(INDEX_PLACES))
 
 
-def _owned(ledger: Balances) -> dict[str, Decimal]:
-    assets = set[str]().union(*(ledger.assets(book).keys() for book in _MANAGED))
-    return {asset: ledger.owned(asset) for asset in sorted(assets)}
-
-
-def _closes(ledger: Balances, today: date, daily: DailyMarket, prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
+def _closes(
+    assets: Iterable[str], today: date, daily: DailyMarket, prices: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
     yesterday_ms = day_start_ms(today) - DAY_MS
     closes = {}
-    for asset in _owned(ledger):
+    for asset in assets:
         series = daily.series.get(asset + CASH)
         if series is not None and series.last_open_ms == yesterday_ms:
             closes[asset] = exact(series.close[-1])

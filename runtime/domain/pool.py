@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from runtime.domain.pool_contract import (
+    check_age,
     check_bases,
     check_date,
     check_mode,
@@ -32,6 +33,7 @@ from runtime.domain.pool_contract import (
     problem,
     storable,
 )
+from runtime.domain.remembering import remembered
 from runtime.domain.settings import LadderSettings
 from runtime.domain.values import Value
 from runtime.errors import EngineError
@@ -116,8 +118,31 @@ def parse_pool(payload: object, today: date, settings: LadderSettings) -> Upstre
     """The pool in a payload as read, judged on the UTC date `today`; `PoolRejected` with every fault at once."""
     if not isinstance(payload, Mapping):
         raise PoolRejected([problem("payload", payload, "must be a JSON object")])
-    problems: list[str] = []
-    as_of = check_date(payload.get("as_of_date"), today, settings.max_age_days, problems)
+    form = _form(payload, settings)
+    problems = [*form.of_date]
+    if form.as_of is not None:
+        check_age(form.as_of, today, settings.max_age_days, problems)
+    problems += form.others
+    if problems or form.pool is None:
+        raise PoolRejected(problems)
+    return form.pool
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What of a payload no day changes: its date, the faults of that and all others, and the pool if there are none."""
+
+    as_of: date | None
+    of_date: Sequence[str]
+    others: Sequence[str]
+    pool: UpstreamPool | None
+
+
+@remembered
+def _form(payload: Mapping[str, Any], settings: LadderSettings) -> _Form:
+    """Nobody changes a payload that was read; a publisher's document stands for a month."""
+    of_date, problems = list[str](), list[str]()
+    as_of = check_date(payload.get("as_of_date"), of_date)
     version = check_version(payload.get("version"), as_of, problems)
     mode = check_mode(payload.get("mode"), settings.acceptable_modes, problems)
     symbols = check_symbols(payload.get("symbols"), problems)
@@ -127,9 +152,9 @@ def parse_pool(payload: object, today: date, settings: LadderSettings) -> Upstre
     if not isinstance(project, str | None) or not storable(project):
         problems.append(problem("source_project", project, "must be text, or left out"))
     if problems or as_of is None:
-        raise PoolRejected(problems)
+        return _Form(as_of, of_date, problems, None)
     extra, left_out = keep_extra(payload)
-    return UpstreamPool(version, as_of, mode, symbols, str(project or ""), extra, left_out)
+    return _Form(as_of, (), (), UpstreamPool(version, as_of, mode, symbols, str(project or ""), extra, left_out))
 
 
 def recheck(accepted: AcceptedPool, today: date, settings: LadderSettings) -> UpstreamPool:

@@ -56,22 +56,25 @@ def _shown(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
-def check_date(value: object, today: date, max_age_days: int, problems: list[str]) -> date | None:
-    """`as_of_date`: a date, not after `today` (UTC), at most `max_age_days` old; None if it is no date at all."""
+def check_date(value: object, problems: list[str]) -> date | None:
+    """`as_of_date`: a date; None if it is no date at all."""
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         problems.append(problem("as_of_date", value, "must be a date as text and nothing else, such as 2026-03-10"))
         return None
     try:
-        day = date.fromisoformat(value)
+        return date.fromisoformat(value)
     except ValueError:
         problems.append(problem("as_of_date", value, "is not in the calendar"))
         return None
-    age = (today - day).days
+
+
+def check_age(day: date, today: date, max_age_days: int, problems: list[str]) -> None:
+    """`as_of_date` as a `day`: not after `today` (UTC), and at most `max_age_days` old."""
+    age, value = (today - day).days, day.isoformat()
     if age < 0:
         problems.append(problem("as_of_date", value, f"is {-age} day(s) in the future (today is {today} UTC)"))
     elif age > max_age_days:
         problems.append(problem("as_of_date", value, f"is {age} days old, {max_age_days} at most: publish a release"))
-    return day
 
 
 def check_version(value: object, as_of: date | None, problems: list[str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from runtime.domain.instruments import Instrument
-from runtime.domain.ledger import Balances, Book, Entry
+from runtime.domain.ledger import Balances, Book, Entry, owned_of
 from runtime.domain.market import Account, Balance, EarnPosition
 from runtime.domain.money import CASH, CORE, FUEL, ZERO, Dec
 from runtime.domain.remembering import remembered
@@ -51,8 +51,7 @@ def _trend_assets(quantities: Mapping[str, Decimal]) -> tuple[str, ...]:
 @remembered
 def wallet_of(ledger: Balances, account: Account, earn: Mapping[str, EarnPosition] | None) -> Wallet:
     """The managed wallet: never more than the ledger owns, never more than the account has free."""
-    assets = ledger.assets(Book.SPOT).keys() | ledger.assets(Book.EARN).keys() | ledger.assets(Book.TRANSIT).keys()
-    quantities = {asset: owned for asset in sorted(assets) if (owned := ledger.owned(asset)) > 0}
+    quantities = {asset: owned for asset, owned in owned_of(ledger).items() if owned > 0}
     free = {asset: max(ZERO, min(ledger.of(Book.SPOT, asset), account.free(asset))) for asset in quantities}
     position = (earn or {}).get(CASH)
     redeemable = min(ledger.of(Book.EARN, CASH), position.redeemable) if position else ZERO

@@ -65,6 +65,7 @@ def run(history: History, plan: HistoryPlan, folder: Path | None = None) -> tupl
             render=lambda report: render_text(report, Language.EN),
             told=True,
             highest=None,
+            days=None,
         )
     return run_history(account, plan), noting.decisions, account
 

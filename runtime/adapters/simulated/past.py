@@ -21,8 +21,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from runtime.adapters.simulated.listing import derived
+from runtime.adapters.simulated.past_days import PastDays
 from runtime.domain.candle_columns import CandleColumns, CandleSet
-from runtime.domain.candles import appended
 from runtime.domain.instruments import Instrument
 from runtime.domain.market import Candle, DailySeries, exact
 from runtime.domain.slots import DAY_MS, HOUR_MS, date_at, day_start_ms
@@ -44,6 +44,7 @@ class PastMarket:
         self._candles, self._clock, self._filters = candles, clock, filters or {}
         self._closed = candles.closed_hours()
         self._day_ms, self._rows = -1, list[Prices]()
+        self._days: dict[str, PastDays] = {}
         self._peaks: dict[str, tuple[int, int, int]] = {}
         self._listing: tuple[Sequence[str], Mapping[str, Instrument], int, int] = ((), {}, 0, 0)
         self._reviewed: dict[tuple[str, int, bool], Instrument] = {}
@@ -107,15 +108,13 @@ class PastMarket:
 
     def days(self, cached: DailySeries, count: int, now_ms: int) -> DailySeries | None:
         """`cached` continued by the one day that has closed since; of all of them the newest `count`. None where it is
-        not just one: then the candles tell.
+        not just one, or where `cached` is not what the columns hold: then the candles tell.
 
         A day that has closed never changes here, and whoever built the columns has checked it.
         """
-        columns, next_ms = self._candles.daily[cached.symbol], cached.last_open_ms + DAY_MS
-        at = columns.index_at(next_ms)
-        if columns.closed_at(now_ms) != at + 1 or columns.opens_ms[at] != next_ms:
-            return None
-        return appended(cached, columns.candle(at), count)
+        symbol = cached.symbol
+        days = self._days.get(symbol) or self._days.setdefault(symbol, PastDays(self._candles.daily[symbol]))
+        return days.after(cached, count, now_ms)
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
         now = self._now()

@@ -1,0 +1,55 @@
+"""The closed days of one pair in the past: a series that is continued day by day costs four cuts and no look at a day.
+
+The columns are kept as tuples too, so that the floats of a series are the same objects every day. A series that was
+handed out before is known by identity; any other one is first compared with the columns, value by value.
+"""
+
+from __future__ import annotations
+
+import math
+
+from runtime.domain.candle_columns import CandleColumns
+from runtime.domain.market import DailySeries
+from runtime.domain.slots import DAY_MS
+
+
+class PastDays:
+    """The daily candles of one pair."""
+
+    def __init__(self, columns: CandleColumns) -> None:
+        """`columns` are its days, checked by whoever built them."""
+        self._symbol, self._opens_ms = columns.symbol, columns.opens_ms
+        self._high, self._low, self._close = tuple(columns.high), tuple(columns.low), tuple(columns.close)
+        rows = zip(columns.quote_volume, columns.close, columns.volume, strict=True)
+        self._turnover = tuple([close * volume if math.isnan(quote) else quote for quote, close, volume in rows])
+        self._columns = columns
+        self._given: tuple[DailySeries | None, int] = (None, 0)
+
+    def after(self, cached: DailySeries, count: int, now_ms: int) -> DailySeries | None:
+        """`cached` with the one day that has closed since, of all of them the newest `count`; None if it is not just
+        one, or if `cached` holds other days than the columns.
+        """
+        given, stop = self._given
+        next_ms, opens_ms = cached.last_open_ms + DAY_MS, self._opens_ms
+        if cached is not given:
+            stop = self._columns.index_at(next_ms)
+        if self._columns.closed_at(now_ms) != stop + 1 or opens_ms[stop] != next_ms:
+            return None
+        if cached is not given and self._cut(stop - len(cached.close), stop) != cached:
+            return None
+        made = self._cut(stop + 1 - min(count, len(cached.close) + 1), stop + 1)
+        self._given = made, stop + 1
+        return made
+
+    def _cut(self, first: int, stop: int) -> DailySeries | None:
+        """The days from index `first` up to, not including, `stop`; None if there are not so many without a gap."""
+        if first < 0 or self._opens_ms[stop - 1] - self._opens_ms[first] != (stop - 1 - first) * DAY_MS:
+            return None
+        return DailySeries(
+            self._symbol,
+            self._opens_ms[first],
+            self._high[first:stop],
+            self._low[first:stop],
+            self._close[first:stop],
+            self._turnover[first:stop],
+        )
