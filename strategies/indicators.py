@@ -109,7 +109,7 @@ def _with_reported(facts: SymbolFacts, series: DailySeries) -> SymbolFacts:
 
 
 def _decisive(series: DailySeries, smoothing: Smoothing) -> SymbolFacts:
-    closes = series.close
+    closes = series.close[-SMA_DAYS:]
     return SymbolFacts(
         close=closes[-1],
         sma20=mean_of_last(closes, 20),
@@ -121,7 +121,7 @@ def _decisive(series: DailySeries, smoothing: Smoothing) -> SymbolFacts:
         vol20=volatility(closes, VOL_DAYS),
         atr14=average_true_range(series, ATR_DAYS, smoothing),
         avg_quote_vol_30=mean_of_last(series.quote_volume, 30),
-        age_days=len(closes),
+        age_days=len(series.close),
     )
 
 
@@ -131,7 +131,8 @@ def btc_facts(closes: Sequence[float], cost: Cost, floor: float, share: float) -
     `zscore_days` counts each day against its own trigger. It stops at a day that lacks a whole 365-day window, and at
     40 days, so it may be less than the truth, never more.
     """
-    scores = zscores(closes[-BTC_DAYS_USED:], SMA_DAYS)
+    closes = closes[-BTC_DAYS_USED:]
+    scores = zscores(closes, SMA_DAYS)
     geometric = cost_of_last(closes, "geometric")
     return BtcFacts(
         close=closes[-1],
@@ -241,7 +242,7 @@ def cost_of_last(closes: Sequence[float], cost: Cost) -> float | None:
 
 
 def _slope(closes: Sequence[float]) -> float | None:
-    now, before = mean_of_last(closes, SMA_DAYS), mean_of_last(closes[:-SLOPE_DAYS], SMA_DAYS)
+    now, before = mean_of_last(closes, SMA_DAYS), mean_of_last(closes[-SMA_DAYS - SLOPE_DAYS : -SLOPE_DAYS], SMA_DAYS)
     return None if now is None or before is None else now / before - 1
 
 

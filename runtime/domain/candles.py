@@ -102,10 +102,10 @@ def extended_series(cached: DailySeries, fetched: DailySeries, days_max: int) ->
     return DailySeries(
         cached.symbol,
         cached.first_open_ms + skip * DAY_MS,
-        cached.high[kept] + fetched.high[added],
-        cached.low[kept] + fetched.low[added],
-        cached.close[kept] + fetched.close[added],
-        cached.quote_volume[kept] + fetched.quote_volume[added],
+        (*cached.high[kept], *fetched.high[added]),
+        (*cached.low[kept], *fetched.low[added]),
+        (*cached.close[kept], *fetched.close[added]),
+        (*cached.quote_volume[kept], *fetched.quote_volume[added]),
     ), revised
 
 

@@ -6,11 +6,14 @@ Columns instead of rows: a series is contiguous (`domain.candles` sees to that),
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import Annotated, overload
+
+from pydantic import AfterValidator, PlainSerializer
 
 from runtime.domain.instruments import Instrument
 from runtime.domain.money import CASH, ZERO, Dec
@@ -31,16 +34,59 @@ class Candle(metaclass=Value):
     quote_volume: float | None
 
 
+class Part(Sequence[float]):
+    """The values of a long column from one index up to another, not copied: the days of a series are those of the day
+    before but for two. It equals the tuple of its values, and a slice of it is one.
+    """
+
+    __slots__ = ("_column", "_first", "_length")
+
+    def __init__(self, column: tuple[float, ...], first: int, stop: int) -> None:
+        """`first` and `stop` lie within the column."""
+        self._column, self._first, self._length = column, first, stop - first
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, at: int) -> float: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[float, ...]: ...
+    def __getitem__(self, at: int | slice) -> float | tuple[float, ...]:
+        if isinstance(at, slice):
+            first, stop, step = at.indices(self._length)
+            return self._column[self._first + first : self._first + stop] if step == 1 else self[:][at]
+        if not -self._length <= at < self._length:
+            raise IndexError(at)
+        return self._column[self._first + at % self._length]
+
+    def __eq__(self, other: object) -> bool:
+        return self[:] == (other[:] if isinstance(other, Part) else other)
+
+    def __hash__(self) -> int:
+        return hash(self[:])
+
+    def __repr__(self) -> str:
+        return repr(self[:])
+
+
+Maybe = float | None
+Column = Annotated[Sequence[float], AfterValidator(tuple), PlainSerializer(list, return_type=list[float])]
+"""A price for each day, oldest first: a tuple, or a part of one."""
+Volumes = Annotated[Sequence[Maybe], AfterValidator(tuple), PlainSerializer(list, return_type=list[Maybe])]
+"""The same of what may be unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class DailySeries(metaclass=Value):
     """Closed, contiguous daily candles of one symbol, oldest first; all columns have the same length (days)."""
 
     symbol: str
     first_open_ms: int
-    high: tuple[float, ...]
-    low: tuple[float, ...]
-    close: tuple[float, ...]
-    quote_volume: tuple[float | None, ...]
+    high: Column
+    low: Column
+    close: Column
+    quote_volume: Volumes
 
     @property
     def last_open_ms(self) -> int:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.domain.candles import check_candles, closed_high, closed_series, extended_series
-from runtime.domain.market import Account, Balance, Candle, DailyMarket, EarnPosition, exact
+from runtime.domain.documents import decode, encode
+from runtime.domain.market import Account, Balance, Candle, DailyMarket, DailySeries, EarnPosition, Part, exact
 from runtime.domain.slots import DAY_MS, HOUR_MS, MINUTE_MS, date_at
 from runtime.errors import BadSeries
 
@@ -220,3 +221,39 @@ def test_only_what_is_not_pledged_and_open_for_redemption_can_be_redeemed() -> N
     assert position.redeemable == 70
     assert replace(position, can_redeem=False).redeemable == 0
     assert replace(position, pledged=Decimal(130)).redeemable == 0
+
+
+bounds = st.none() | st.integers(-12, 12)
+
+
+@given(st.lists(st.floats(1, 9), max_size=9), st.integers(0, 9), st.integers(0, 9), bounds, bounds)
+def test_a_part_of_a_column_is_read_like_the_tuple_of_its_values(
+    column: list[float], first: int, length: int, begin: int | None, end: int | None
+) -> None:
+    whole = (0.5, *column, 0.25)  # a neighbour on either side
+    first = min(first, len(column)) + 1
+    stop = min(first + length, len(column) + 1)
+    part, plain = Part(whole, first, stop), whole[first:stop]
+    assert (len(part), tuple(part), [*reversed(part)]) == (len(plain), plain, [*reversed(plain)])
+    for step in (None, 1, 2, -1):
+        assert part[begin:end:step] == plain[begin:end:step]
+    assert part == plain == part == Part(plain, 0, len(plain))
+    assert part != (*plain, 1.0)
+    assert (hash(part), repr(part)) == (hash(plain), repr(plain))
+    for at in range(-11, 11):
+        if -len(plain) <= at < len(plain):
+            assert part[at] == plain[at]
+        else:
+            with pytest.raises(IndexError):
+                part[at]
+
+
+def test_a_series_of_parts_is_stored_and_read_like_one_of_tuples() -> None:
+    column = (1.0, 2.0, 3.0, 4.0)
+    plain = DailySeries("ETHUSDT", START, *[column[1:3]] * 4)
+    parts = DailySeries("ETHUSDT", START, *[Part(column, 1, 3)] * 4)
+    columns = {name: [2.0, 3.0] for name in ("high", "low", "close", "quote_volume")}
+    assert encode(parts) == encode(plain) == {"symbol": "ETHUSDT", "first_open_ms": START, **columns}
+    read = decode(DailySeries, encode(parts), "cache")
+    assert read == parts == plain
+    assert type(read.close) is tuple

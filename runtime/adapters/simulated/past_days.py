@@ -1,7 +1,7 @@
-"""The closed days of one pair in the past: a series that is continued day by day costs four cuts and no look at a day.
+"""The closed days of one pair in the past: a series that is continued day by day is another part of the same columns.
 
-The columns are kept as tuples too, so that the floats of a series are the same objects every day. A series that was
-handed out before is known by identity; any other one is first compared with the columns, value by value.
+Nothing is copied. A series that was handed out before is known by identity; any other one is first compared with the
+columns, value by value.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from runtime.domain.candle_columns import CandleColumns
-from runtime.domain.market import DailySeries
+from runtime.domain.market import DailySeries, Part
 from runtime.domain.slots import DAY_MS
 
 
@@ -48,8 +48,8 @@ class PastDays:
         return DailySeries(
             self._symbol,
             self._opens_ms[first],
-            self._high[first:stop],
-            self._low[first:stop],
-            self._close[first:stop],
-            self._turnover[first:stop],
+            Part(self._high, first, stop),
+            Part(self._low, first, stop),
+            Part(self._close, first, stop),
+            Part(self._turnover, first, stop),
         )
