@@ -31,6 +31,21 @@ def problems(document: object, settings: LadderSettings = SETTINGS) -> tuple[str
     return caught.value.problems
 
 
+def test_the_same_document_is_judged_anew_by_each_day_and_each_setting() -> None:
+    document, as_of = payload(), date(2026, 11, 1)
+    last = as_of + timedelta(days=SETTINGS.max_age_days)
+    assert parse_pool(document, last, SETTINGS) == parse_pool(document, as_of, SETTINGS)
+    for day, why in ((last + timedelta(days=1), "publish a release"), (as_of - timedelta(days=1), "in the future")):
+        with pytest.raises(PoolRejected, match=why):
+            parse_pool(document, day, SETTINGS)
+    assert parse_pool(document, last, SETTINGS).as_of_date == as_of
+    assert problems(document, LadderSettings(expected_size=4)) == (
+        "pool_size: 5 – must be the expected size, which is 4",
+    )
+    assert "publish a release" in problems(document, LadderSettings(max_age_days=1))[0]
+    assert parse_pool({**document, "version": "2026-11-01-x"}, last, SETTINGS).version == "2026-11-01-x"
+
+
 def test_a_release_as_published_is_accepted_whole() -> None:
     pool = parse_pool(payload(), TODAY, SETTINGS)
     assert (pool.version, pool.as_of_date, pool.mode) == ("2026-11-01-core_major", date(2026, 11, 1), "core_major")
