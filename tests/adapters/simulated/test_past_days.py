@@ -12,6 +12,7 @@ from runtime.adapters.simulated.past import PastMarket
 from runtime.adapters.simulated.past_days import PastDays
 from runtime.domain.candle_columns import CandleColumns
 from runtime.domain.candles import closed_series
+from runtime.domain.changing import changed
 from runtime.domain.market import DailySeries, Part
 from runtime.domain.slots import DAY_MS, MINUTE_MS
 from tests.support.pasts import BEGIN_MS, a_past, columns_of, hours_of, rows_of, with_hours
@@ -48,7 +49,7 @@ def test_a_series_from_elsewhere_goes_on_only_if_it_holds_the_same_days() -> Non
     past, known = PastDays(days()), series(12)
     for column in ("high", "low", "close", "quote_volume"):
         was = getattr(known, column)
-        assert past.after(replace(known, **{column: (*was[:3], was[3] * 2, *was[4:])}), KEPT, moment(13)) is None
+        assert past.after(changed(known, **{column: (*was[:3], was[3] * 2, *was[4:])}), KEPT, moment(13)) is None
     assert past.after(known, KEPT, moment(13)) == series(13)
     other = replace(known, close=tuple(close * 2 for close in known.close))
     assert past.after(other, KEPT, moment(13)) is None
