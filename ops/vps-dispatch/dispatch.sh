@@ -419,15 +419,21 @@ tell_unsent() {
 
 # Plain text without markup: nothing in it can be read as markup.
 send_telegram() {
-    local attempt wait_s text
+    local attempt wait_s text chat moved=''
     redact "$1"; text=$REPLY
     json_text "$text"; text=$REPLY
-    json_text "${setting[TG_CHAT_ID]}"
-    local request="{\"chat_id\":\"$REPLY\",\"text\":\"$text\",\"link_preview_options\":{\"is_disabled\":true}}"
+    json_text "${setting[TG_CHAT_ID]}"; chat=$REPLY
     for attempt in 1 2 3; do
-        telegram sendMessage "$request"
+        telegram sendMessage "{\"chat_id\":\"$chat\",\"text\":\"$text\",\"link_preview_options\":{\"is_disabled\":true}}"
         [[ $status == 200 && $body == *'"ok"'*true* ]] && return 0
         log "telegram, attempt $attempt: $(told)"
+        if [[ $status == 400 && -z $moved ]] && field migrate_to_chat_id '-?[0-9]{1,20}'; then
+            chat=$REPLY # told in the group alone, above the line that names the page
+            moved="$(say "this group has a new id: set TG_CHAT_ID=$chat" "本群组有了新编号：请设置 TG_CHAT_ID=$chat")"
+            text="${text%'\n'*}\n$moved\n${text##*'\n'}"
+            log 'telegram: the group has a new id; its message names it: set TG_CHAT_ID'
+            continue
+        fi
         [[ $status == 200 ]] || transient || return 1
         wait_s=$((attempt * 3))
         field retry_after '[0-9]{1,4}' && wait_s=$((REPLY < 30 ? REPLY : 30))
@@ -752,6 +758,7 @@ check_everything() {
     telegram getMe '{}'; said=$(told)
     [[ $status == 200 ]]; verdict 'telegram token' "$said"
     telegram getChat "{\"chat_id\":\"${setting[TG_CHAT_ID]}\"}"; said=$(told)
+    field migrate_to_chat_id '-?[0-9]+' && said+=': the group has a new id; the next alert in it names it: set TG_CHAT_ID'
     [[ $status == 200 ]]; verdict 'telegram chat' "$said"
     if [[ -n $engine_dir ]]; then
         [[ -x $engine_dir/.venv/bin/python && -f $engine_dir/main.py ]]

@@ -208,15 +208,33 @@ def test_a_malformed_token_is_permanent(server: TelegramServer, clock: Simulated
     assert "404" in receipt.why
 
 
-def test_a_chat_that_moved_gets_the_whole_delivery_and_the_receipt_says_where(
-    server: TelegramServer, clock: SimulatedClock
+@pytest.mark.parametrize("language", Language)
+def test_a_chat_that_moved_gets_the_whole_delivery_and_is_told_what_to_set(
+    server: TelegramServer, clock: SimulatedClock, language: Language
 ) -> None:
     server.moved = {CHAT: -100200300}
     server.chats = {"-100200300"}
-    receipts = an_alerter(server, clock).deliver(many(12))
-    assert all(receipt.delivered and "-100200300" in receipt.why for receipt in receipts)
+    receipts = TelegramAlerter(a_bot(server), language, clock).deliver(many(12))
+    assert all(receipt.delivered and "TG_CHAT_ID" in receipt.why for receipt in receipts)
+    assert "-100200300" not in f"{receipts}", "a receipt holds no address"
     assert {message["chat_id"] for message in server.messages} == {"-100200300"}
     assert [given["chat_id"] for _, given in server.calls].count(CHAT) == 1
+    told = [message for message in server.messages if "-100200300" in message["seen"]]
+    assert told == server.messages[-1:]
+    assert "TG_CHAT_ID" in told[0]["seen"]
+    assert told[0]["disable_notification"] is False
+
+
+def test_a_chat_that_did_not_move_is_told_nothing_of_it(server: TelegramServer, clock: SimulatedClock) -> None:
+    an_alerter(server, clock).deliver([TRADE])
+    assert len(server.messages) == 1
+
+
+def test_the_probe_names_a_group_that_moved_and_not_where_to(server: TelegramServer, clock: SimulatedClock) -> None:
+    server.moved = {CHAT: -100200300}
+    verdict = an_alerter(server, clock).probe()["telegram chat"]
+    assert "the group has a new id, for TG_CHAT_ID" in verdict
+    assert "100200300" not in verdict
 
 
 def test_a_chat_that_moves_in_circles_ends(server: TelegramServer, clock: SimulatedClock) -> None:

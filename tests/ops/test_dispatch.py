@@ -302,6 +302,31 @@ def test_an_alert_is_tried_again_while_telegram_is_in_trouble(
     assert len(telegram.calls) == 3
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_group_that_moved_gets_the_alert_and_is_told_what_to_set(
+    dispatch: Dispatcher, github: GitHub, telegram: telegram_server.TelegramServer, language: str
+) -> None:
+    dispatch.settings["NOTIFY_LANG"] = language
+    github.dispatch(Reply(401))
+    telegram.moved, telegram.chats = {telegram_server.CHAT: -100777123}, {"-100777123"}
+    ended = dispatch()
+    assert ended.kinds == ["refused"]
+    assert telegram.messages[0]["chat_id"] == "-100777123"
+    assert "TG_CHAT_ID=-100777123" in telegram.messages[0]["seen"]
+    assert "set TG_CHAT_ID" in ended.log
+    assert "100777123" not in ended.log + ended.out + ended.err
+
+
+def test_a_group_that_moves_in_circles_ends(
+    dispatch: Dispatcher, github: GitHub, telegram: telegram_server.TelegramServer
+) -> None:
+    github.dispatch(Reply(401))
+    telegram.moved = {telegram_server.CHAT: -2, "-2": int(telegram_server.CHAT)}
+    ended = dispatch()
+    assert len(telegram.calls) == 2
+    assert "NOT delivered" in ended.log
+
+
 def test_an_alert_with_foreign_text_is_plain_and_whole(
     dispatch: Dispatcher, telegram: telegram_server.TelegramServer
 ) -> None:

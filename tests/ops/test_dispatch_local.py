@@ -182,6 +182,18 @@ def test_a_check_names_a_chat_that_cannot_be_reached(
     )
 
 
+def test_a_check_names_a_group_that_moved_and_not_where_to(
+    dispatch: Dispatcher, github: GitHub, telegram: telegram_server.TelegramServer
+) -> None:
+    everything_fine(github)
+    telegram.moved = {telegram_server.CHAT: -100777123}
+    ended = dispatch("--check")
+    (line,) = [line for line in ended.out.splitlines() if "FAIL" in line]
+    assert (ended.code, line[:19]) == (1, "FAIL  telegram chat")
+    assert "the group has a new id; the next alert in it names it: set TG_CHAT_ID" in line
+    assert "100777123" not in ended.out
+
+
 def test_a_plan_contacts_nobody_and_writes_nothing(
     dispatch: Dispatcher, github: GitHub, telegram: telegram_server.TelegramServer
 ) -> None:

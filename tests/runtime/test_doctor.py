@@ -185,6 +185,8 @@ BROKEN = [
     Broken("bot revoked", setting("TG_TOKEN", "654321:another-token-of-a-bot-AAE"), "telegram token", "401",
            "BotFather", skipped=("telegram chat",)),
     Broken("chat gone", without_chat, "telegram chat", "chat not found", "put the bot into the chat"),
+    Broken("chat moved", lambda c: c.telegram.moved.update({CHAT: -100777}), "telegram chat", "the group has a new id",
+           "TG_CHAT_ID"),
     Broken("nobody knows the channel", setting("ENGINE_CHANNEL_URL", "nosuch://host/x"), "second channel",
            "no address that Apprise knows", "ENGINE_CHANNEL_URL"),
     Broken("bot blocked", lambda c: c.telegram.blocked.add(CHAT), "telegram chat", "blocked", "put the bot"),

@@ -208,7 +208,9 @@ def test_where_a_chat_moved_to_is_not_in_the_report(two: Two, tmp_path: Path) ->
     with scene() as s:
         s.wrap = lambda world: replace(world, alerter=two.first, reports=FolderReportSink(tmp_path))
         report = s.hour()
-    assert any("-100777123456" in receipt.why for receipt in report.receipts), "the receipt itself says it"
+    assert any("TG_CHAT_ID" in receipt.why for receipt in report.receipts)
+    assert "100777123456" not in f"{report}"
+    assert "-100777123456" in two.telegram.messages[-1]["seen"], "the group itself is told"
     assert not [path for path in (tmp_path / "reports").iterdir() if "100777123456" in path.read_text()]
 
 

@@ -5,7 +5,7 @@ after all the others, and comes in words alone where the picture is not taken. W
 `parameters` are contract):
 
     200 ok                   delivered
-    400 + migrate_to_chat_id the group has a new id: used for this delivery, and told in the receipt
+    400 + migrate_to_chat_id the group has a new id: used for this delivery, and told in the group itself, nowhere else
     400                      the same text once more without markup; refused again: permanent
     401 403 404              token or chat is wrong, or the bot was blocked: permanent until a human acts
     429                      waits for `retry_after` once, up to 10 s; otherwise tried by a later cycle
@@ -24,6 +24,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -34,12 +35,15 @@ from runtime.domain.alerts import Alert, Severity
 from runtime.domain.messages import Page, clean, digest, pages
 from runtime.domain.paging import parsed, units
 from runtime.domain.redaction import redact
-from runtime.domain.texts import Language
+from runtime.domain.texts import Language, text
 from runtime.ports import Clock, Receipt
 
 Picture = Callable[[Alert], bytes | None]
 """A PNG for an alert that has one."""
 NAME = "telegram"
+MOVED = "the group has a new id, for TG_CHAT_ID: alerts find it and name it there, what is written to the bot does not"
+"""Told without the id: receipts and the doctor's table may be read by more people than the group."""
+_MOVED_TO = "migrate_to_chat_id"
 CAPTION_UNITS_MAX = 1024
 RETRY_AFTER_MAX_S = 10
 BETWEEN_MESSAGES_S = 1
@@ -112,7 +116,10 @@ class TelegramAlerter:
         if pictured is not None:
             answer = delivery.show(digest([pictured], self._language, self._bot.runbook_url), png)
             outcome |= {pictured.id: answer} if answer.ok else self._in_words(delivery, [pictured])
-        return [self._receipt(alert, outcome[alert.id], delivery.moved_to) for alert in alerts]
+        if delivery.moved_to and any(answer.ok for answer in outcome.values()):
+            words = text("telegram.moved", self._language, {"id": delivery.moved_to})
+            delivery.send(Page(escape(words, quote=False), frozenset(), Severity.WARNING))
+        return [self._receipt(alert, outcome[alert.id], moved=bool(delivery.moved_to)) for alert in alerts]
 
     def _pictured(self, alerts: Sequence[Alert]) -> tuple[Alert | None, bytes]:
         """The newest alert that has a picture, and the picture."""
@@ -138,10 +145,9 @@ class TelegramAlerter:
         return {"telegram token": verdict(token), "telegram chat": verdict(chat)}
 
     @staticmethod
-    def _receipt(alert: Alert, answer: Answer, moved_to: str) -> Receipt:
-        moved = f"the chat moved to {moved_to}: set TG_CHAT_ID" if moved_to else ""
+    def _receipt(alert: Alert, answer: Answer, *, moved: bool) -> Receipt:
         if answer.ok:
-            return Receipt(alert.id, delivered=True, why=moved, channel=NAME)
+            return Receipt(alert.id, delivered=True, why=MOVED if moved else "", channel=NAME)
         return Receipt(
             alert.id, delivered=False, permanent=answer.code in _PERMANENT, why=verdict(answer), channel=NAME
         )
@@ -151,6 +157,8 @@ def verdict(answer: Answer) -> str:
     """What an answer means, in words without a secret; `ok` for a good one."""
     if answer.ok:
         return "ok"
+    if answer.whole(_MOVED_TO) is not None:
+        return f"Telegram: {answer.code}: {MOVED}"
     said = f" ({answer.description})" if answer.description else ""
     return f"Telegram: {answer.code or 'no answer'}: {_PERMANENT.get(answer.code, answer.why or 'try later')}{said}"
 
@@ -200,7 +208,7 @@ class Delivery:
 
     def _post(self, message: Mapping[str, Any], png: bytes = b"") -> Answer:
         answer = self._call_patiently(message, png)
-        moved = answer.whole("migrate_to_chat_id")
+        moved = answer.whole(_MOVED_TO)
         if moved is None or self.moved_to:
             return answer
         self.moved_to = str(moved)

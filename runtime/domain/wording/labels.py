@@ -159,6 +159,16 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "part.trend": ("trend", "趋势"),
     "part.btc": ("bitcoin", "比特币"),
     "part.total": ("total", "合计"),
+    "telegram.moved": (
+        (
+            "This group has a new id. Set TG_CHAT_ID to {id}, wherever it is set: until then each delivery looks "
+            "for it, and what is written to the bot here is not heard."
+        ),
+        (
+            "本群组有了新编号。请把所有地方的 TG_CHAT_ID 改为 {id}："
+            "在此之前每次发送都要重新查找，在这里写给机器人的话也收不到。"
+        ),
+    ),
     # the card of a slot
     "saw.equity": ("equity", "资产"),
     "saw.drawdown": ("drawdown", "回撤"),
