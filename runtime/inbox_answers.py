@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from runtime.answers import card_for, positions_of, status_of
 from runtime.domain.control import Control
-from runtime.domain.inbox import LATE_MS, Outcome, Owed
+from runtime.domain.inbox import CONTROLS, LATE_MS, Outcome, Owed
 from runtime.domain.layout import NONE, money, number, percent
 from runtime.domain.lots import Method
 from runtime.domain.messages import clean, escape
@@ -37,11 +37,16 @@ class Answers:
         if owed.outcome == Outcome.ASKED:
             return self._asked(owed)
         control = self._control()
+        now = control.at(self.now_ms())
+        did = CONTROLS.get(owed.command, now)
+        overruled = owed.outcome == Outcome.OBEYED and did is not now
         return self._say(
-            owed.outcome,
+            "obeyed_then" if overruled else owed.outcome,
             command=owed.command,
-            control=label("control", control.at(self.now_ms()), self.language),
-            who=control.who or NONE,
+            did=label("control", did, self.language),
+            control=label("control", now, self.language),
+            who=f"telegram:{owed.sender}" if owed.sender else NONE,
+            now_who=control.who or NONE,
             minutes=str(LATE_MS // MINUTE_MS),
             update=str(owed.update),
         )

@@ -64,13 +64,16 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """An answer that is still to be given: to which chat (0 = the operator's own), to what, and what came of it."""
+    """An answer that is still to be given: to which chat (0 = the operator's own), to what, and what came of it.
+    `sender` wrote the command (0 = an older version did not keep it).
+    """
 
     update: int
     chat: int
     command: str
     words: str
     outcome: str
+    sender: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ def _taken(inbox: Inbox, control: Control, update: Update, desk: Desk) -> tuple[
         after = Control(CONTROLS[command], who, desk.now_ms, why)
     if outcome is Outcome.ASKED and sum(owed.chat != 0 for owed in inbox.owed) >= ANSWERED_MAX:
         outcome = Outcome.FLOOD
-    owed = Owed(update.id, update.chat, command, words, outcome)
+    owed = Owed(update.id, update.chat, command, words, outcome, update.sender)
     return _owing(inbox, owed), after, [_event(update, outcome, desk)]
 
 

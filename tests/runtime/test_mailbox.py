@@ -20,6 +20,7 @@ from runtime.adapters.sqlite import SqliteStore
 from runtime.adapters.telegram import Bot, TelegramPost
 from runtime.domain.audit import Run
 from runtime.domain.control import Control, Mode
+from runtime.domain.documents import decode
 from runtime.domain.inbox import LATE_MS, Owed
 from runtime.domain.texts import Language
 from runtime.inbox_answers import Answers
@@ -94,6 +95,37 @@ def test_nothing_written_is_one_call_and_no_write(account: Account) -> None:
     account.run()
     assert [method for method, _ in account.server.calls] == ["getUpdates"]
     assert account.store.mail() == before
+
+
+def test_each_command_of_one_batch_is_answered_with_what_it_did_in_order(account: Account) -> None:
+    for words in ("/halt", "/reduce_only", "/halt", "/resume"):
+        account.server.write(ME, ME, words)
+    account.run()
+    assert account.store.control().mode is Mode.RUN
+    then = "Then the control was set again, by telegram:7: it is now run."
+    assert [words for _, words in account.told()] == [
+        f"/halt by telegram:7 was obeyed: halted. {then}",
+        f"/reduce_only by telegram:7 was obeyed: sales only. {then}",
+        f"/halt by telegram:7 was obeyed: halted. {then}",
+        "Control is now: run. It holds from the next order on. /resume by telegram:7.",
+    ]
+
+
+def test_a_command_is_answered_by_the_name_of_who_wrote_it(account: Account) -> None:
+    account.server.write(ME, ME, "/halt")
+    account.run(answer=False)
+    account.store.set_control(Control(Mode.HALT, "anna", NOW_MS + 1, "storm"))
+    account.run()
+    (told,) = account.told()
+    assert told[1].endswith("/halt by telegram:7.")
+
+
+def test_an_answer_that_an_older_version_owes_is_given(account: Account) -> None:
+    mail = account.store.mail()
+    owed = decode(Owed, {"update": 9, "chat": ME, "command": "halt", "words": "", "outcome": "obeyed"}, "owed")
+    account.store.obey(mail, replace(mail.inbox, owed=(owed,)), Control(Mode.HALT, "x", NOW_MS, "y"), ())
+    account.run()
+    assert account.told() == [(str(ME), "Control is now: halted. It holds from the next order on. /halt by –.")]
 
 
 def test_a_stranger_gets_no_answer_and_the_operator_is_told_once(account: Account) -> None:

@@ -10,6 +10,10 @@ INBOX: Mapping[str, tuple[str, str]] = {
         "Control is now: {control}. It holds from the next order on. /{command} by {who}.",
         "控制状态现为：{control}。自下一笔订单起生效。/{command}，来自 {who}。",
     ),
+    "inbox.obeyed_then": (
+        "/{command} by {who} was obeyed: {did}. Then the control was set again, by {now_who}: it is now {control}.",
+        "/{command}（来自 {who}）已执行：{did}。其后控制状态又被 {now_who} 设置，现为：{control}。",
+    ),
     "inbox.late": (
         "/{command} came too late and was not obeyed: it is older than {minutes} minutes. Send it again.",
         "/{command} 到达太晚，未执行：已超过 {minutes} 分钟。请重新发送。",
