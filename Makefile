@@ -75,12 +75,8 @@ drill: $(DEVELOPMENT) ## walk each rung and each control on the simulated exchan
 	@$(PYTHON) -m tests.scenarios.drill $(ARGS)
 
 .PHONY: bench
-bench: $(DEVELOPMENT) ## run every benchmark of benchmarks/
-	@shopt -s nullglob; found=0; \
-	for script in benchmarks/bench_*.py; do \
-		found=1; echo "== $$script"; PYTHONPATH=. $(PYTHON) "$$script" $(ARGS); \
-	done; \
-	if [ "$$found" = 0 ]; then echo "benchmarks/ holds no bench_*.py"; fi
+bench: $(DEVELOPMENT) ## run every benchmark and print one table: make bench ARGS="--only sweep"
+	@$(PYTHON) benchmarks/everything.py $(ARGS)
 
 # What is too long for every run: minutes each, all of it seeded, so that a red one can be run again. SEED=2 is another.
 SEED ?= 1

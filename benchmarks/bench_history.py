@@ -1,35 +1,47 @@
 """What years of simulated hours cost: throughput, phases, memory, how they grow with hours and symbols, beside peers.
 
-    bars/s    symbol-bars a CPU second in the run phase; a symbol-bar is one hour of one symbol
-    us/hour   CPU time of one simulated hour of all its symbols
+    bars      symbol-bars: hours of all symbols
+    run s     CPU seconds of the engine's own phase; us/hour: of one simulated hour of all its symbols
+    bars/s    symbol-bars a CPU second of it
     x loop    CPU time of a bar over that of the first peer in the same call: the figure to compare between machines
-    whole s   CPU seconds of the process with imports, parsing every candle, and the run; MiB is its peak memory
+    load s    CPU seconds of reading the candles; every one is parsed, except where it says `again`
+    whole s   CPU seconds of the process with imports, reading, run and whatever it writes; MiB is its peak memory
+
+A row `command` is what an operator types, `run_cycle_replay.py --history`, which writes a track and a report: the first
+time it parses the candles, `again` it finds them parsed, as it does by default. The other rows of ours read the same
+candles and run the same hours without writing anything.
 
 Without `--data` the candles are made here, from a seed. Peers' scripts that print a JSON line with `bars`, `run_cpu_s`
 and `load_s` are run in the same call with `--peers` (a folder that has `pyloop.py`): a shared machine's CPU seconds
-mean nothing alone. Another interpreter for one of them: `--peer nautilus_rot.py=/venv/bin/python`.
+mean nothing alone. Another one of them, with its own interpreter and arguments if it needs any:
+`--peer 'nautilus_rot.py=/venv/bin/python'`. Rows take turns `-n` times; medians are shown.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import gzip
 import math
-import os
 import random
-import subprocess
+import shlex
+import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.figures import ROOT, Figure, Found, measured, shown
+
 HOUR_MS, FIRST_MS = 3_600_000, 1_609_459_200_000  # 2021-01-01
 NAMED = ["BTC", "ETH", "SOL", "XRP", "LINK", "AVAX", "ADA", "DOGE", "TRX", "ATOM", "LTC", "BCH"]
 REAL = "ETHUSDT,SOLUSDT,XRPUSDT,LINKUSDT,AVAXUSDT"
-YEARS = {1: "2022-01-01", 2: "2023-01-01", 5: "2025-12-31"}
+BEGIN, ENDS = "2021-01-01", {1: "2022-01-01", 2: "2023-01-01", 5: "2025-12-31"}
+DIGITS = 6  # of a made-up price, as listings have: where it falls, its steps must not become coarse
 HEADER = "open_time_ms,open,high,low,close,volume,quote_volume,trades\n"
+HEADS = ("", "bars", "run s", "us/hour", "bars/s", "x loop", "load s", "whole s", "MiB")
 CHILD = """
 import json, sys, time
 from pathlib import Path
@@ -51,61 +63,115 @@ begun = time.process_time()
 track = run_history(past, plan)
 run = time.process_time() - begun
 bars = len(track) * len(history.candles.hourly)
-print(json.dumps({"imports_s": imports, "load_s": load, "run_s": run, "bars": bars, "hours": len(track),
+print(json.dumps({"imports_s": imports, "load_s": load, "run_cpu_s": run, "bars": bars, "hours": len(track),
                   "trades": len(track.trades), "equity": track.column("equity")[-1]}))
 """
-WIDTHS = (9, 8, 9, 10, 8, 8, 9, 7)
-Found = dict[str, Any]
+Work = Callable[[], Found | None]
 
 
 def main() -> None:
     """Print one table."""
     given = _arguments()
     with tempfile.TemporaryDirectory() as made:
-        rows = [*_peers(given, Path(made)), *_scaled(given, Path(made))]
+        works = [*_peers(given, Path(made)), *_scaled(given, Path(made)), *_commands(given, Path(made))]
         if given.real is not None:
-            rows.append(("real candles, 6 symbols", _ours(given.real, "2021-01-01", "2024-07-01", REAL)))
-    yardstick = next((found["run_s"] / found["bars"] for _, found in rows if found), 0.0) if given.peers else 0.0
-    print(
-        f"{'':30}{'bars':>9}{'run s':>8}{'us/hour':>9}{'bars/s':>10}{'x loop':>8}{'load s':>8}{'whole s':>9}{'MiB':>7}"
-    )
-    for name, found in rows:
-        print(_row(name, found, yardstick))
+            works.append(("real candles", partial(_ours, given.real, BEGIN, "2024-07-01", REAL)))
+        found = _in_turns(works, given.n)
+    each = [(name, runs) for (name, _), runs in zip(works, found, strict=True)]
+    loop = _median(each[0][1], "run_cpu_s") / each[0][1][0]["bars"] if given.peers and each[0][1] else 0.0
+    print(shown([HEADS, *(_row(name, runs, loop) for name, runs in each)]))
+
+
+def figures() -> list[Figure]:
+    """The figures of the table of everything: one year, five years, thirty-six symbols, and the command."""
+    with tempfile.TemporaryDirectory() as place:
+        made = Path(place)
+        small, long, wide = _candles(made / "1", 12, 1), _candles(made / "5", 12, 5), _candles(made / "36", 36, 1)
+        year, years, broad = (
+            _ours(folder, BEGIN, ENDS[count], _pool(symbols)) or {}
+            for folder, count, symbols in ((small, 1, 12), (long, 5, 12), (wide, 1, 36))
+        )
+        first, again = (_command(long, 5, made / "out") or {} for _ in range(2))
+    hour = years["run_cpu_s"] / years["hours"]
+    longer = hour / (year["run_cpu_s"] / year["hours"])
+    wider = broad["run_cpu_s"] / broad["bars"] / (year["run_cpu_s"] / year["bars"])
+    return [
+        Figure("history, 5 years of 12 symbols: CPU time of an hour", f"{hour * 1e6:.0f} us"),
+        Figure("  symbol-bars a CPU second", f"{years['bars'] / years['run_cpu_s']:.0f}"),
+        Figure(
+            "  the command, first run: whole process", f"{first['whole_cpu_s']:.1f} CPU s, {first['peak_mib']:.0f} MiB"
+        ),
+        Figure("  the command, again", f"{again['whole_cpu_s']:.1f} CPU s, {again['peak_mib']:.0f} MiB"),
+        Figure("  an hour of 5 years over one of 1 year", f"{longer:.2f}", "1"),
+        Figure("  memory of 5 years over that of 1 year", f"{years['peak_mib'] / year['peak_mib']:.2f}"),
+        Figure("history, 1 year: a bar of 36 symbols over one of 12", f"{wider:.2f}", "at most 1"),
+    ]
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-n", type=int, default=1, help="rounds")
     parser.add_argument("--data", type=Path, help="a folder of hourly candles of 12 symbols from 2021 to 2025")
     parser.add_argument("--real", type=Path, help="a folder of real hourly candles from 2021 to 2024")
-    parser.add_argument("--peers", type=Path, help="a folder with pyloop.py and perhaps numba_baseline.py")
+    parser.add_argument("--peers", type=Path, help="a folder with pyloop.py")
     parser.add_argument("--peer", action="append", default=[], metavar="SCRIPT=PYTHON", help="another one of them")
     parser.add_argument("--years", default="1,2,5", help="of 12 symbols (default 1,2,5)")
     parser.add_argument("--symbols", default="24,36", help="for a year (default 24,36)")
     return parser.parse_args()
 
 
-def _peers(given: argparse.Namespace, made: Path) -> list[tuple[str, Found | None]]:
+def _in_turns(works: Sequence[tuple[str, Work]], rounds: int) -> list[list[Found]]:
+    """What each found, round by round: a neighbour that comes and goes is not one row's alone."""
+    found: list[list[Found]] = [[] for _ in works]
+    for _ in range(rounds):
+        for at, (_, work) in enumerate(works):
+            one = work()
+            if one is not None:
+                found[at].append(one)
+    return found
+
+
+def _peers(given: argparse.Namespace, made: Path) -> Iterator[tuple[str, Work]]:
     if given.peers is None:
-        return []
+        return
     data = given.data or _candles(made / "peers", 12, 5)
-    named = [("pyloop.py", sys.executable), *(tuple(pair.split("=", 1)) for pair in given.peer)]
-    rows = []
-    for script, python in named:
-        found = _measured([python, str(given.peers / script), "--data", str(data)], given.peers)
-        rows.append((script, found and found | {"run_s": found["run_cpu_s"]}))
-    return rows
+    for pair in [f"pyloop.py={sys.executable}", *given.peer]:
+        script, python = pair.split("=", 1)
+        name, *words = shlex.split(script)
+        command = [python, str(given.peers / name), "--data", str(data), *words]
+        yield script, partial(measured, command, given.peers)
 
 
-def _scaled(given: argparse.Namespace, made: Path) -> list[tuple[str, Found | None]]:
+def _scaled(given: argparse.Namespace, made: Path) -> Iterator[tuple[str, Work]]:
     """Ours: more years of 12 symbols, more symbols in a year."""
-    rows = []
     for years in map(int, given.years.split(",")):
         folder = given.data or _candles(made / f"years{years}", 12, years)
-        rows.append((f"history, 12 symbols, {years} y", _ours(folder, "2021-01-01", YEARS[years], _pool(12))))
+        yield "history", partial(_ours, folder, BEGIN, ENDS[years], _pool(12))
     for count in map(int, given.symbols.split(",") if given.symbols else ()):
         folder = _candles(made / f"symbols{count}", count, 1)
-        rows.append((f"history, {count} symbols, 1 y", _ours(folder, "2021-01-01", YEARS[1], _pool(count))))
-    return rows
+        yield "history", partial(_ours, folder, BEGIN, ENDS[1], _pool(count))
+
+
+def _commands(given: argparse.Namespace, made: Path) -> Iterator[tuple[str, Work]]:
+    """The longest range of 12 symbols as an operator runs it."""
+    years = max(map(int, given.years.split(",")))
+    folder = given.data or made / f"years{years}"
+    yield f"command, {years} y, first run", lambda: _command(folder, years, Path(tempfile.mkdtemp(dir=made)))
+    kept = Path(tempfile.mkdtemp(dir=made))
+    yield f"command, {years} y, again", lambda: _again(folder, years, kept)
+
+
+def _again(data: Path, years: int, kept: Path) -> Found | None:
+    """A run that finds its candles parsed, if need be by one that is not measured."""
+    if not (kept / "parsed-candles").exists():
+        _command(data, years, kept)
+    return _command(data, years, kept)
+
+
+def _command(data: Path, years: int, out: Path) -> Found | None:
+    asked = ["--history", str(data), "--pools", _pool(12), "--from", BEGIN, "--to", ENDS[years], "--allow-gaps"]
+    asked += ["--set", "STRATEGY_PARAM_FUEL_MIN=0", "--resume-days", "10", "--out", str(out), "--json"]
+    return measured([sys.executable, str(ROOT / "run_cycle_replay.py"), *asked])
 
 
 def _names(count: int) -> list[str]:
@@ -123,45 +189,42 @@ def _candles(folder: Path, count: int, years: int) -> Path:
     dice = random.Random(7)
     market = [dice.gauss(0.00002, 0.005) for _ in range(hours)]
     for name in _names(count):
-        dice, price, lines = random.Random(name), 20.0, [HEADER]
-        for hour, moved in enumerate(market):
-            opened, price = price, max(0.01, price * math.exp(moved + dice.gauss(0, 0.005)))
-            high, low = max(opened, price) * 1.002, min(opened, price) * 0.998
-            at = FIRST_MS + hour * HOUR_MS
-            lines.append(f"{at},{opened:.4f},{high:.4f},{low:.4f},{price:.4f},1000,{price * 1000:.2f},100\n")
-            price = float(f"{price:.4f}")
-        (folder / f"{name}.csv").write_text("".join(lines))
+        with gzip.open(folder / f"{name}.csv.gz", "wt", compresslevel=1) as file:
+            file.writelines(_lines(name, market))
     return folder
 
 
+def _lines(name: str, market: Sequence[float]) -> Iterator[str]:
+    dice, price = random.Random(name), 20.0
+    yield HEADER
+    for hour, moved in enumerate(market):
+        opened, price = price, float(f"{price * math.exp(moved + dice.gauss(0, 0.005)):.{DIGITS}g}")
+        high, low = max(opened, price) * 1.002, min(opened, price) * 0.998
+        prices = ",".join(f"{made:.{DIGITS}g}" for made in (opened, high, low, price))
+        yield f"{FIRST_MS + hour * HOUR_MS},{prices},1000,{price * 1000:.2f},100\n"
+
+
 def _ours(data: Path, start: str, end: str, pool: str) -> Found | None:
-    return _measured([sys.executable, "-c", CHILD, str(data), start, end, pool], ROOT)
+    return measured([sys.executable, "-c", CHILD, str(data), start, end, pool])
 
 
-def _row(name: str, found: Found | None, yardstick: float) -> str:
-    if found is None:
-        return f"{name:30} no result"
-    each = f"{found['run_s'] / found['hours'] * 1e6:.1f}" if "hours" in found else "-"
-    rate = found["bars"] / found["run_s"] if found["run_s"] else 0
-    times = f"{found['run_s'] / found['bars'] / yardstick:.1f}" if yardstick else "-"
-    phases = (f"{found[phase]:.2f}" for phase in ("load_s", "whole_s"))
-    figures = (found["bars"], f"{found['run_s']:.2f}", each, f"{rate:.0f}", times, *phases, f"{found['mib']:.0f}")
-    return f"{name:30}" + "".join(f"{figure:>{width}}" for figure, width in zip(figures, WIDTHS, strict=True))
+def _median(runs: Sequence[Mapping[str, float]], name: str) -> float:
+    return statistics.median(run[name] for run in runs)
 
 
-def _measured(command: Sequence[str], folder: Path) -> Found | None:
-    """The last line of a command as JSON, with CPU seconds and peak memory of the whole process."""
-    with tempfile.TemporaryFile() as out:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(list(command), stdout=out, stderr=subprocess.DEVNULL, cwd=folder, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = status
-        out.seek(0)
-        lines = [line for line in out.read().decode().splitlines() if line.startswith("{")]
-    if status or not lines:
-        return None
-    found: Found = json.loads(lines[-1])
-    return found | {"whole_s": usage.ru_utime + usage.ru_stime, "mib": usage.ru_maxrss / 1024}
+def _row(name: str, runs: Sequence[Found], loop: float) -> list[str]:
+    if not runs:
+        return [name, "no result", *[""] * (len(HEADS) - 2)]
+    one, whole, mib = runs[0], _median(runs, "whole_cpu_s"), _median(runs, "peak_mib")
+    if "run_cpu_s" not in one:  # the command does not say how long it took for what
+        return [name, *["-"] * 6, f"{whole:.2f}", f"{mib:.0f}"]
+    run, bars = _median(runs, "run_cpu_s"), one["bars"]
+    if "hours" in one:
+        name += f", {bars // one['hours']} symbols, {one['hours'] / 8766:.1f} y"
+    hour = f"{run / one['hours'] * 1e6:.1f}" if "hours" in one else "-"
+    times = f"{run / bars / loop:.1f}" if loop else "-"
+    speeds = (f"{run:.2f}", hour, f"{bars / run:.0f}", times)
+    return [name, str(bars), *speeds, f"{_median(runs, 'load_s'):.2f}", f"{whole:.2f}", f"{mib:.0f}"]
 
 
 if __name__ == "__main__":

@@ -10,16 +10,21 @@ The steps are the ones of main.yml, run as a runner would run them. Cold needs a
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import shutil
+import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.figures import Figure
 from tests.support import telegram_server
 from tests.support.dispatcher import Dispatcher
 from tests.support.github_server import GitHub
@@ -33,12 +38,29 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=3, help="warm runs")
     parser.add_argument("--cold", action="store_true", help="also fill an empty environment")
     given = parser.parse_args()
+    for name, wall_s, cpu_s in _measured(given.n, cold=given.cold):
+        print(f"{name:16}{wall_s:>8.2f} s wall {cpu_s:>10.2f} s CPU", flush=True)
+
+
+def figures() -> list[Figure]:
+    """The figures of the table of everything."""
+    rows = list(_measured(3, cold=False))
+    warm = statistics.median(wall_s for name, wall_s, _ in rows if name == "install, warm")
+    dispatch = statistics.median(cpu_s for name, _, cpu_s in rows if name == "dispatch.sh")
+    return [
+        Figure("a job's install step, warm: wall s", f"{warm:.2f}", "at most 1"),
+        Figure("a start by dispatch.sh, followed: CPU s", f"{dispatch:.2f}", "at most 0.2"),
+    ]
+
+
+def _measured(runs: int, *, cold: bool) -> Iterator[tuple[str, float, float]]:
+    """Name, wall and CPU seconds of each."""
     with tempfile.TemporaryDirectory() as folder:
-        _measure_install(Path(folder), given.n, cold=given.cold)
-        _measure_dispatch(Path(folder), given.n)
+        yield from _installs(Path(folder), runs, cold=cold)
+        yield from _dispatches(Path(folder), runs)
 
 
-def _measure_install(folder: Path, runs: int, *, cold: bool) -> None:
+def _installs(folder: Path, runs: int, *, cold: bool) -> Iterator[tuple[str, float, float]]:
     caches = {"RUNNER_TOOL_CACHE": str(folder / "tools"), "PIP_CACHE_DIR": str(folder / "pip")}
     runner = Runner(ROOT, folder / "temporary", {}, [], caches)
     runner.temporary.mkdir()
@@ -50,7 +72,7 @@ def _measure_install(folder: Path, runs: int, *, cold: bool) -> None:
         subprocess.run(runner.command(step), cwd=ROOT, env=environment, check=True, capture_output=True)
 
     if cold:
-        _timed("install, cold", install)
+        yield "install, cold", *_timed(install)
     else:  # an environment that is complete and empty: the step does not look into it
         version = subprocess.run(
             [str(shutil.which("python3.11") or shutil.which("python3")), "-VV"], check=True, capture_output=True
@@ -59,28 +81,29 @@ def _measure_install(folder: Path, runs: int, *, cold: bool) -> None:
         (folder / "tools" / "engine-venv" / name).mkdir(parents=True)
         (folder / "tools" / "engine-venv" / name / ".complete").touch()
     for _ in range(runs):
-        _timed("install, warm", install)
+        yield "install, warm", *_timed(install)
 
 
-def _measure_dispatch(folder: Path, runs: int) -> None:
+def _dispatches(folder: Path, runs: int) -> Iterator[tuple[str, float, float]]:
     for number in range(runs):
         with GitHub() as github, telegram_server.serving() as telegram:
             github.dispatch(github.accepted())
             github.run(github.state("queued"), github.state("in_progress"), github.state("completed", "success"))
             home = folder / f"home{number}"
             home.mkdir()
-            process = Dispatcher(home, github, telegram).start()
-            _, _, used = os.wait4(process.pid, 0)
-            process.communicate()
-            print(f"{'dispatch.sh':16}{'':>18}{used.ru_utime + used.ru_stime:>8.2f} s CPU")
+            dispatcher = Dispatcher(home, github, telegram)
+            yield "dispatch.sh", *_timed(partial(_to_its_end, dispatcher))
 
 
-def _timed(name: str, work: Callable[[], None]) -> None:
+def _to_its_end(dispatcher: Dispatcher) -> None:
+    dispatcher.start().communicate()
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     work()
     wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{name:16}{wall:>8.2f} s wall {cpu:>10.2f} s CPU", flush=True)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

@@ -2,117 +2,129 @@
 
     two cores     at least 1.8 times as fast as one, on a machine that has two to give
     yardstick     a plain loop, alone and twice at once: what the machine itself gives a second process at that moment
+    nothing new   the same command once more: what a sweep does that is no trial, and mostly on one core
 
-One call runs all rows in turns, as often as asked. On a shared machine compare the speed-up with the yardstick's beside
-it, and look at the processor time: what two processes need more than one is all that a sweep itself adds. Candles are
-made up, so that this runs anywhere; `--data FOLDER` takes real ones.
+One call runs all rows in turns, as often as asked; the best of each counts, because a neighbour only ever takes. By
+processor time, `start + (two cores - start) / 2` is what two free cores need: that says what the sweep itself loses.
+Candles are made up, so that this runs anywhere; `--data FOLDER` takes real ones.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.figures import ROOT, Figure, Found, measured, shown
 from tests.support.pasts import PAIRS
 from tests.support.sweeps import write_candles
 
-ROOT = Path(__file__).resolve().parent.parent
-DAYS, TRIALS = 60, 32
-SPACE = f"""
+DAYS, TRIALS = 120, 32
+MADE_UP = ("2022-08-04", "2022-12-02")
+SPACE = """
 [search]
 objective = "total"
-sampler = "random"
-trials = {TRIALS}
-batch = {TRIALS}
+sampler = "{sampler}"
+trials = {trials}
 [parameters]
 STRATEGY_PARAM_ATR_MULTIPLE = {{ low = 1.5, high = 6.0, log = true }}
 STRATEGY_PARAM_MAX_SYMBOL_RATIO = {{ low = 0.05, high = 0.50, step = 0.05 }}
 """
-LOOP = "total = 0\nfor at in range(30_000_000): total += at"
+LOOP = "total = 0\nfor at in range(40_000_000): total += at"
+ONE, TWO, AGAIN, LOOP_ONE, LOOP_TWO = "one core", "two cores", "nothing new", "loop", "loop, twice at once"
+GOAL = 1.8
+Rows = Mapping[str, Sequence[Found]]
 
 
 def main() -> None:
-    """Print one table."""
+    """Print one table, and what follows from it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", type=int, default=3, help="runs a row")
+    parser.add_argument("-n", type=int, default=3, help="rounds")
+    parser.add_argument("--trials", type=int, default=TRIALS)
+    parser.add_argument("--sampler", choices=["tpe", "random"], default="tpe")
     parser.add_argument("--data", type=Path, help="a folder of real hourly candles")
     parser.add_argument("--from", dest="start", default="2021-01-01", help="first day, with --data")
-    parser.add_argument("--to", dest="end", default="2021-03-02", help="the day after the last, with --data")
+    parser.add_argument("--to", dest="end", default="2021-05-01", help="the day after the last, with --data")
     given = parser.parse_args()
+    span = (given.start, given.end) if given.data else MADE_UP
+    space = SPACE.format(sampler=given.sampler, trials=given.trials)
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        (folder / "space.toml").write_text(SPACE)
-        span = (given.start, given.end)
-        if given.data is None:
-            write_candles(folder / "candles", DAYS)
-            span = ("2022-08-04", "2022-10-03")
-        _table(given.data or folder / "candles", folder, span, given.n)
+        rows = _measured(given.data, Path(place), span, (space, given.n))
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.trials} trials, {given.n} rounds")
+    heads = ("", "best s", "CPU s")
+    print(
+        shown([heads, *((name, f"{best(rows, name):.2f}", f"{best(rows, name, 'whole_cpu_s'):.2f}") for name in rows)])
+    )
+    for figure in _figures(rows):
+        print(f"{figure.what}: {figure.value}")
 
 
-def _table(data: Path, folder: Path, span: tuple[str, str], runs: int) -> None:
-    walls: dict[str, list[float]] = {}
-    spent: dict[str, list[float]] = {}
-    digests: set[object] = set()
-    for run in range(runs):
-        rows: dict[str, Callable[[], object]] = {
-            "one core": partial(_swept, data, folder, span, (1, run)),
-            "two cores": partial(_swept, data, folder, span, (2, run)),
-            "loop": partial(_looped, 1),
-            "loop, twice at once": partial(_looped, 2),
+def figures() -> list[Figure]:
+    """The figures of the table of everything."""
+    with tempfile.TemporaryDirectory() as place:
+        return _figures(_measured(None, Path(place), MADE_UP, (SPACE.format(sampler="tpe", trials=TRIALS), 2)))
+
+
+def best(rows: Rows, name: str, what: str = "whole_wall_s") -> float:
+    """The least that a row took, in seconds."""
+    return min(float(found[what]) for found in rows[name])
+
+
+def _figures(rows: Rows) -> list[Figure]:
+    wall = best(rows, ONE) / best(rows, TWO)
+    loop = 2 * best(rows, LOOP_ONE) / best(rows, LOOP_TWO)
+    one, two, start = (best(rows, name, "whole_cpu_s") for name in (ONE, TWO, AGAIN))
+    free = one / (start + (two - start) / 2)
+    same = len({found["sha256"] for found in (*rows[ONE], *rows[TWO], *rows[AGAIN])}) == 1
+    return [
+        Figure("sweep: a second core makes it faster by", f"{wall:.2f}", f"at least {GOAL}"),
+        Figure("  a plain loop, at the same time", f"{loop:.2f}", "2"),
+        Figure("  the sweep by processor time, on two free cores", f"{free:.2f}", f"at least {GOAL}"),
+        Figure("  the same trials on one core and on two", "yes" if same else "NO", "yes"),
+    ]
+
+
+def _measured(data: Path | None, folder: Path, span: tuple[str, str], asked: tuple[str, int]) -> Rows:
+    space, rounds = asked
+    (folder / "space.toml").write_text(space)
+    candles = data or write_candles(folder / "candles", DAYS)
+    rows: dict[str, list[Found]] = {}
+    for number in range(rounds):
+        works: dict[str, Callable[[], Found]] = {
+            ONE: partial(_swept, candles, folder, span, (1, number)),
+            TWO: partial(_swept, candles, folder, span, (2, number)),
+            AGAIN: partial(_swept, candles, folder, span, (1, number)),
+            LOOP_ONE: partial(_looped, 1),
+            LOOP_TWO: partial(_looped, 2),
         }
-        for name, work in rows.items():
-            wall, cpu, digest = _timed(work)
-            digests.add(digest)
-            walls.setdefault(name, []).append(wall)
-            spent.setdefault(name, []).append(cpu)
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {TRIALS} trials, {runs} runs a row")
-    print(f"{'':22}{'median s':>10}{'best s':>9}{'CPU s':>9}")
-    for name, taken in walls.items():
-        print(f"{name:22}{statistics.median(taken):>10.2f}{min(taken):>9.2f}{min(spent[name]):>9.2f}")
-    sweep = min(walls["one core"]) / min(walls["two cores"])
-    machine = 2 * min(walls["loop"]) / min(walls["loop, twice at once"])
-    free = 2 * min(spent["one core"]) / min(spent["two cores"])
-    print(f"speed-up {sweep:.2f} by a second core; the machine gave a plain loop {machine:.2f}")
-    print(f"by processor time, with two cores of its own: {free:.2f}")
-    print("the same rows in every run" if len(digests - {None}) == 1 else "ROWS DIFFER")
+        for name, work in works.items():
+            rows.setdefault(name, []).append(work())
+    return rows
 
 
-def _swept(data: Path, folder: Path, span: tuple[str, str], run: tuple[int, int]) -> str:
-    """The digest of one sweep into a fresh folder; parsed candles are kept from the first run on."""
+def _swept(data: Path, folder: Path, span: tuple[str, str], run: tuple[int, int]) -> Found:
+    """One sweep, into a folder that is empty the first time; parsed candles are kept from the first run on."""
     out = folder / "-".join(map(str, run))
-    out.mkdir()
-    (out / "parsed-candles").symlink_to(folder / "parsed", target_is_directory=True)
-    (folder / "parsed").mkdir(exist_ok=True)
+    if not out.exists():
+        out.mkdir()
+        (folder / "parsed").mkdir(exist_ok=True)
+        (out / "parsed-candles").symlink_to(folder / "parsed", target_is_directory=True)
     asked = ["--history", str(data), "--sweep", str(folder / "space.toml"), "--pools", ",".join(PAIRS), "--json"]
-    asked += ["--from", span[0], "--to", span[1], "--out", str(out), "--jobs", str(run[0])]
-    command = [sys.executable, str(ROOT / "run_cycle_replay.py"), *asked]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    return str(json.loads(done.stdout)["sha256"])
+    asked += ["--from", span[0], "--to", span[1], "--allow-gaps", "--out", str(out), "--jobs", str(run[0])]
+    found = measured([sys.executable, str(ROOT / "run_cycle_replay.py"), *asked])
+    if found is None:
+        raise SystemExit(f"the sweep failed: {asked}")
+    return found
 
 
-def _timed(work: Callable[[], object]) -> tuple[float, float, object]:
-    """Wall and processor seconds of a piece of work that is done by child processes, and what it gave."""
-    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    found = work()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.perf_counter() - begun, spent, found
-
-
-def _looped(count: int) -> None:
-    started = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(count)]
-    for process in started:
-        process.wait()
+def _looped(count: int) -> Found:
+    return measured(["sh", "-c", "&".join([f"{sys.executable} -c '{LOOP}'"] * count) + "& wait"]) or {}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from runtime.adapters.sweeps.folder import PARTS, SUMMARY, SWEEP, TRIALS
 from runtime.domain.trials import STORED, WHOLE, Asked, Outcome, Row
 from runtime.errors import BadInput, BadPayload, Unavailable
+from tests.support.sources import ROOT
 from tests.support.sweeps import FACTS, PARAMETERS, a_folder
 
 
@@ -132,3 +135,27 @@ def test_a_disk_that_takes_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="file"), a_folder(tmp_path / "file").opened(FACTS):
         pass
     assert (tmp_path / TRIALS).exists() is False
+
+
+KEEPING = """
+import sys
+from pathlib import Path
+from runtime.adapters.sweeps.folder import SweepFolder
+from tests.adapters.sweeps.test_folder import a_row
+from tests.support.sources import ROOT
+from tests.support.sweeps import FACTS, PARAMETERS
+
+for _ in range(2):
+    folder = SweepFolder(Path(sys.argv[1]), list(PARAMETERS))
+    with folder.opened(FACTS):
+        folder.keep(a_row(len(folder.known())))
+        folder.compact()
+assert len(folder.known()) == 2
+sys.exit("pandas" in sys.modules)
+"""
+
+
+def test_rows_are_written_and_read_without_pandas(tmp_path: Path) -> None:
+    """Arrow imports it of itself in many a place; it takes longer than all else that a sweep does alone."""
+    done = subprocess.run([sys.executable, "-c", KEEPING, str(tmp_path)], cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 0
