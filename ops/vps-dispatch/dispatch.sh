@@ -644,10 +644,12 @@ must() {
 }
 
 check_settings() {
-    local host='https://[A-Za-z0-9.-]+(:[0-9]+)?' test_host='http://127\.0\.0\.1:[0-9]+' name total
+    local host='https://[A-Za-z0-9.-]+(:[0-9]+)?' test_host='http://127\.0\.0\.1:[0-9]+' name total only=''
     must DISPATCH_MODE 'live|dry_run|paper' 'live, dry_run or paper'
-    must TG_TOKEN '[0-9]+:[A-Za-z0-9_-]{10,}' "the bot's token, as 123456:ABC..."
-    must TG_CHAT_ID '-?[0-9]{1,20}|@[A-Za-z0-9_]+' 'the id of the chat, or @name'
+    [[ -n ${setting[TG_TOKEN]} && -n ${setting[TG_CHAT_ID]} ]] ||
+        only='; this script tells by Telegram alone, also where the engine has another channel (ENGINE_CHANNEL_URL)'
+    must TG_TOKEN '[0-9]+:[A-Za-z0-9_-]{10,}' "the bot's token, as 123456:ABC...$only"
+    must TG_CHAT_ID '-?[0-9]{1,20}|@[A-Za-z0-9_]+' "the id of the chat, or @name$only"
     must TG_COMMAND_IDS "|$IDS" 'ids of people, as 12345678,87654321'
     must NOTIFY_LANG 'en|zh' 'en or zh'
     must TG_API_URL "https://api\.telegram\.org|$test_host" "Telegram's own, or loopback for tests"

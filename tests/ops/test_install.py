@@ -35,6 +35,22 @@ def test_what_is_installed_starts_and_asks_for_its_settings(machine: Machine) ->
     assert "DISPATCH_REPOSITORY: not set" in machine("--check", code=2)
 
 
+@pytest.mark.parametrize("missing", ["TG_TOKEN", "TG_CHAT_ID"])
+def test_a_second_channel_of_the_engine_does_not_stand_in_for_the_dispatchers_bot(
+    machine: Machine, missing: str
+) -> None:
+    bot = {"TG_TOKEN": "123456:planted-token-AAE", "TG_CHAT_ID": "-1001"} | {missing: ""}
+    machine("install")
+    machine.env_file.write_text(
+        "DISPATCH_REPOSITORY=mine/own\nDISPATCH_TOKEN=github_pat_planted_0123456789\nENGINE_CHANNEL_URL=json://127.0.0.1/x\n"
+        + "".join(f"{name}={value}\n" for name, value in bot.items())
+    )
+    said = machine("--check", code=2).splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"dispatch.sh: {missing}: not set: ")
+    assert "by Telegram alone, also where the engine has another channel (ENGINE_CHANNEL_URL)" in said[0]
+
+
 def test_doing_it_again_changes_nothing(machine: Machine) -> None:
     machine("install")
     before = machine.files()
