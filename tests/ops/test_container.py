@@ -35,6 +35,8 @@ from tests.support.sources import ROOT
 from tests.support.worlds import CAPITAL, KEY, ORDER, SECRET
 
 RUN = FOLDER / "run.sh"
+CHANNELS = ".ci/requirements-channels-lock.txt"
+"""What the build argument LOCK may name beside its default."""
 PRICES = {"BTCUSDT": "60000", "BNBUSDT": "300", "ETHUSDT": "2500", "SOLUSDT": "150"}
 
 
@@ -64,10 +66,22 @@ def test_packages_come_by_hash_as_wheels_from_the_lock_alone() -> None:
         "--require-hashes",
     ]
     assert "-r /build/requirements-lock.txt" in installed
-    assert list(copies(steps()[0])) == [("requirements-lock.txt", "/build/")]
+    assert list(copies(steps()[0])) == [("requirements-lock.txt", "/build/requirements-lock.txt")]
+    assert named(steps()[0], "ARG")[1:] == ["LOCK=requirements-lock.txt"]
+    assert named(steps()[0], "COPY") == ["${LOCK} /build/requirements-lock.txt"]
     assert [words for words in named(steps()[1], "COPY") if words.startswith("--from")] == [
         "--from=packages /opt/venv /opt/venv"
     ]
+
+
+def test_the_lock_of_the_second_channel_adds_packages_and_changes_none() -> None:
+    def pinned(name: str) -> dict[str, str]:
+        return dict(re.findall(r"^(\S+==\S+) \\\n((?: .*\n)+)", (ROOT / name).read_text(), re.MULTILINE))
+
+    plain, channels = pinned("requirements-lock.txt"), pinned(CHANNELS)
+    assert plain.items() <= channels.items()
+    assert "apprise" in {name.partition("==")[0] for name in channels.keys() - plain.keys()}
+    assert all("--hash=sha256:" in hashes for hashes in channels.values())
 
 
 def test_nothing_is_fetched_and_no_secret_is_built_in() -> None:
@@ -83,7 +97,7 @@ def test_the_build_sees_what_is_copied_and_nothing_else() -> None:
     ]
     assert lines[0] == "*"
     allowed = {line[1:] for line in lines if line.startswith("!")}
-    assert allowed == {source for stage in steps() for source, _ in copies(stage)}
+    assert allowed == {CHANNELS, *(source for stage in steps() for source, _ in copies(stage))}
     assert [line for line in lines[1:] if not line.startswith("!")] == ["**/__pycache__"]
 
 
@@ -217,11 +231,28 @@ def test_a_paper_hour_takes_the_example_of_the_settings_as_docker_would(containe
     lines = (FOLDER / "engine.env.example").read_text().splitlines()
     given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     offered = {line.lstrip("#").partition("=")[0] for line in lines if re.match(r"#?[A-Z_]+=", line)}
-    elsewhere = {"GLOBAL_TELEGRAM_CHAT_ID", "ENGINE_CHANNEL_URL"}  # another spelling; a package that the image lacks
+    elsewhere = {"GLOBAL_TELEGRAM_CHAT_ID"}  # another spelling
     assert {name for name, field in VARIABLES.items() if field in SECRET_FIELDS} - elsewhere <= offered
     assert offered <= VARIABLES.keys()
     done = container.run(**given)
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "done"
+
+
+TRY_THE_CHANNEL = """
+from runtime.adapters.channel import Address, ChannelAlerter
+from runtime.domain.texts import Language
+print(ChannelAlerter(Address("json://127.0.0.1:1/x"), Language.EN).probe()["second channel"])
+"""
+
+
+def test_the_second_channel_speaks_from_an_image_that_was_built_for_it_and_from_no_other(container: Container) -> None:
+    plain = container.run(program=["python", "-c", TRY_THE_CHANNEL])
+    assert "the package `apprise` is not installed" in plain.stderr
+    with tempfile.TemporaryDirectory(prefix="container-") as folder:
+        Path(folder).chmod(0o755)
+        built = laid_out(Path(folder), CHANNELS).fresh(real=os.geteuid() == 0)
+        done = built.run(program=["python", "-c", TRY_THE_CHANNEL])
+        assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
 
 
 def test_inside_there_is_no_root_no_power_and_nothing_to_write_but_the_volume_and_tmp(container: Container) -> None:

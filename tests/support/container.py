@@ -2,7 +2,7 @@
 
 The file is read instruction by instruction. The final stage is laid out in a folder: what is copied is copied, what is
 run is run inside (chroot), and the packages, which the first stage installs, are those of this environment that
-`requirements-lock.txt` names, and no others. The entry then runs as the image would run it: in namespaces of its own,
+the lock names, and no others. The entry then runs as the image would run it: in namespaces of its own,
 under the image's user, with its environment alone, on a root that is mounted read-only but for `/data` and `/tmp`.
 
 As root the user's number can be real. Otherwise it is this user under that number, in a user namespace.
@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from string import Template
 
 import pytest
 
@@ -77,8 +78,9 @@ def named(stage: Sequence[Step], name: str) -> list[str]:
 
 
 def copies(stage: Sequence[Step]) -> Iterator[tuple[str, str]]:
-    """(source in the checkout, destination) of every COPY that is not from another stage."""
-    for words in named(stage, "COPY"):
+    """(source in the checkout, destination) of every COPY that is not from another stage, with ARGs by default."""
+    given = dict(words.split("=", 1) for words in named(stage, "ARG"))
+    for words in (Template(words).safe_substitute(given) for words in named(stage, "COPY")):
         *sources, target = words.split()
         if not words.startswith("--from"):
             yield from ((source, target) for source in sources)
@@ -120,11 +122,13 @@ class Container:
         return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
 
-def laid_out(folder: Path) -> Container:
-    """The image in `folder`, which the image's user must be able to reach; skips where this machine cannot run it."""
+def laid_out(folder: Path, lock: str = "requirements-lock.txt") -> Container:
+    """The image in `folder`, which its user must be able to reach, with the packages of `lock`; skips where no image
+    can be run.
+    """
     _, final = steps()
     root, uid, real = folder / "image", int(named(final, "USER")[0].split(":")[0]), os.geteuid() == 0
-    _lay_out(root, final)
+    _lay_out(root, final, lock)
     making = [*_inside(root, None if real else uid, _MAKE), " && ".join(named(final, "RUN"))]
     made = subprocess.run(making, capture_output=True, text=True, check=False)
     if "unshare" in made.stderr or "mount:" in made.stderr:
@@ -135,7 +139,7 @@ def laid_out(folder: Path) -> Container:
     return Container(root, folder / "data", uid, real, variables, workdir, json.loads(entry))
 
 
-def _lay_out(root: Path, final: Sequence[Step]) -> None:
+def _lay_out(root: Path, final: Sequence[Step], lock: str) -> None:
     for place in ("dev", "tmp", *(words.strip("/") for words in named(final, "WORKDIR"))):
         (root / place).mkdir(parents=True)
     for place in _places():
@@ -144,7 +148,7 @@ def _lay_out(root: Path, final: Sequence[Step]) -> None:
         (root / "dev" / device).touch()
     for source, target in copies(final):
         _copy(ROOT / source, root / target.strip("/"), into=target.endswith("/"))
-    _packages(root / "opt" / "venv")
+    _packages(root / "opt" / "venv", lock)
 
 
 def _inside(root: Path, uid: int | None, script: str) -> list[str]:
@@ -180,12 +184,12 @@ def _copy(source: Path, target: Path, *, into: bool) -> None:
     shutil.copy(source, place)
 
 
-def _packages(venv: Path) -> None:
+def _packages(venv: Path, lock: str) -> None:
     """A virtual environment with the locked packages alone, as links to the installed files."""
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "python").symlink_to(Path(sys.executable).resolve())
     (venv / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
-    locked = re.findall(r"^([a-zA-Z0-9._-]+)==", (ROOT / "requirements-lock.txt").read_text(), re.MULTILINE)
+    locked = re.findall(r"^([a-zA-Z0-9._-]+)==", (ROOT / lock).read_text(), re.MULTILINE)
     wanted = {_plain(name) for name in locked}
     for package in distributions():
         if _plain(package.metadata["Name"]) in wanted:
