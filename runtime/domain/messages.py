@@ -16,6 +16,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from runtime.domain.alerts import Alert, Severity
 from runtime.domain.paging import UNITS_MAX, Line, paged
+from runtime.domain.reasons import worded
 from runtime.domain.texts import CATALOGUE, MISSING, Language, known, label, placeholders, text
 
 FACT_LENGTH_MAX = 600
@@ -24,7 +25,8 @@ MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "�
 
 _LABELLED = {"reason": "reason", "gate": "gate", "source": "rung", "side": "side", "control": "control",
              "sleeve": "sleeve", "move": "kind"}  # fmt: skip
-_MEASURES = ("loss today", "drawdown")
+_REASONED = frozenset({"why", "fix", "detail", "change"})
+_MEASURES = ("loss today", "drawdown", "fees", "slippage", "minutes")
 _SUMS, _PRICES = frozenset({"equity", "quote"}), frozenset({"price", "close", "previous"})
 _AMOUNT = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
 _PRICE_DIGITS = 6
@@ -114,14 +116,14 @@ def clean(value: str) -> str:
 
 
 def _fact(name: str, value: str, language: Language) -> str:
-    if name in _LABELLED:
+    if name in _REASONED:
+        value = worded(value.rstrip(". "), language)  # the texts that quote it end the sentence
+    elif name in _LABELLED:
         value = label(_LABELLED[name], value, language)
     elif name == "gates":
         value = (", " if language is Language.EN else "、").join(
             label("gate", gate, language) for gate in value.split()
         )
-    elif name == "why":
-        value = value.rstrip(". ")  # the texts that quote it end the sentence
     elif name == "measure":
         value = _measured(value, language)
     elif name in _SUMS | _PRICES and _AMOUNT.fullmatch(value):
@@ -129,6 +131,8 @@ def _fact(name: str, value: str, language: Language) -> str:
     elif name == "what" and known(f"alert.{value.partition(':')[0]}.title"):
         kind, _, subject = value.partition(":")
         value = f"{text(f'alert.{kind}.title', language)} {_measured(subject, language)}"
+    elif name == "what":
+        value = _measured(value, language)
     cleaned = clean(value)
     return (cleaned if len(cleaned) <= FACT_LENGTH_MAX else cleaned[: FACT_LENGTH_MAX - 1] + "…") or MISSING
 

@@ -17,6 +17,7 @@ from runtime.domain.ledger import fees
 from runtime.domain.market import BtcFacts
 from runtime.domain.messages import clean
 from runtime.domain.orders import Intent, Kind
+from runtime.domain.reasons import worded
 from runtime.domain.report import PoolReport, Report, gates_by_sleeve
 from runtime.domain.texts import Language, label, text
 
@@ -56,6 +57,10 @@ class _Page:
 
     def word(self, group: str, name: str) -> str:
         return label(group, name, self.language)
+
+    def said(self, reason: str) -> str:
+        """A sentence that an error or the ladder made up."""
+        return clean(worded(reason, self.language))
 
     def line(self, name: str, **values: str) -> str:
         return text(f"line.{name}", self.language, values)
@@ -103,10 +108,10 @@ class _Page:
         lines += self.entry(self.line("execution_pool"), joined(pool.execution_pool))
         for tried in pool.tried:
             where = f"{self.word('rung', tried.rung)} ({clean(tried.where)})"
-            told = self.line("accepted" if tried.accepted else "passed_over", where=where, why=clean(tried.why))
+            told = self.line("accepted" if tried.accepted else "passed_over", where=where, why=self.said(tried.why))
             lines += self.entry(self.line("tried"), told)
         return self.section(
-            "pool", [*lines, *(x for note in pool.notes for x in self.entry(self.line("note"), clean(note)))]
+            "pool", [*lines, *(x for note in pool.notes for x in self.entry(self.line("note"), self.said(note)))]
         )
 
     def equity(self, report: Report) -> list[str]:

@@ -20,6 +20,7 @@ from runtime.domain.layout import NONE, figure, money, number, percent, shortene
 from runtime.domain.ledger import fees
 from runtime.domain.markdown import ROWS_MAX, safe, table, without_figures
 from runtime.domain.orders import Intent, Kind, Sleeve
+from runtime.domain.reasons import worded
 from runtime.domain.report import CycleStatus, Equity, Report, to_document
 from runtime.domain.report_text import costs_line
 from runtime.domain.texts import Language, known, label, text
@@ -256,8 +257,10 @@ class _Page:
             lines += ["", f"{self.line(name)}: {' '.join(map(safe, symbols)) or NONE}"]
         for tried in pool.tried:
             where = f"{self.word('rung', tried.rung)} ({safe(tried.where)})"
-            lines += ["", self.line("accepted" if tried.accepted else "passed_over", where=where, why=safe(tried.why))]
-        return self.section("pool", [*lines, *(line for note in pool.notes for line in ("", safe(note)))])
+            why = safe(worded(tried.why, self.language))
+            lines += ["", self.line("accepted" if tried.accepted else "passed_over", where=where, why=why)]
+        notes = (safe(worded(note, self.language)) for note in pool.notes)
+        return self.section("pool", [*lines, *(line for note in notes for line in ("", note))])
 
     def alerts(self, report: Report) -> list[str]:
         rows = [
