@@ -1,7 +1,7 @@
 """The past as a market: `MarketData` over a history in memory, each answer as it was known at the clock's moment.
 
-It answers as a market folder of the same candles does (`markets`; a test holds the two together), but from columns, a
-day at a time, so that an hour costs no search. *No look-ahead*:
+It answers as a market folder of the same candles does (`markets`; a test holds the two together), but from columns,
+some days at a time, so that an hour costs no search. *No look-ahead*:
 
 - The price in an hour is the open of its hourly candle: the last trade known when the hour begins, and the only price
   of that hour that is. Without that candle it is the close of the candle before, for at most 3 hours; then there is
@@ -18,6 +18,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 from runtime.adapters.simulated.listing import derived
@@ -32,7 +33,8 @@ from runtime.ports import Clock
 KLINES_MAX = 1000
 PRICE_AGE_MAX_MS = 3 * HOUR_MS
 TRADING_AGE_MAX_MS = 2 * DAY_MS
-DAY_HOURS = DAY_MS // HOUR_MS
+AT_ONCE_MS = 8 * DAY_MS
+"""So many hours' prices are made at once: fewer look-ups each day, and still little to keep."""
 Prices = Mapping[str, Decimal]
 
 
@@ -43,7 +45,7 @@ class PastMarket:
         """`filters` are the pairs' own, where they are known."""
         self._candles, self._clock, self._filters = candles, clock, filters or {}
         self._closed = candles.closed_hours()
-        self._day_ms, self._rows = -1, list[Prices]()
+        self._rows_ms, self._rows = -AT_ONCE_MS, list[Prices]()
         self._days: dict[str, PastDays] = {}
         self._peaks: dict[str, tuple[int, int, int]] = {}
         self._listing: tuple[Sequence[str], Mapping[str, Instrument], int, int] = ((), {}, 0, 0)
@@ -58,32 +60,28 @@ class PastMarket:
 
     def prices(self) -> Prices:
         now = self._now()
-        if not 0 <= now - self._day_ms < DAY_MS:
-            self._day_ms = _floor(now, DAY_MS)
-            self._rows = day_prices(self._candles.hourly, self._day_ms)
-        return self._rows[(now - self._day_ms) // HOUR_MS]
+        if not 0 <= now - self._rows_ms < AT_ONCE_MS:
+            self._rows_ms = _floor(now, AT_ONCE_MS)
+            self._rows = hourly_prices(self._candles.hourly, self._rows_ms, AT_ONCE_MS // HOUR_MS)
+        return self._rows[(now - self._rows_ms) // HOUR_MS]
 
     def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
+        """The pairs. They stand until something can have changed: filters are reviewed each month, and a pair trades
+        for two days after an hour that is known to have closed; one that does not trade is looked at every time.
+        """
         now = self._now()
         asked, known, made_ms, until_ms = self._listing
         if asked != symbols or not made_ms <= now < until_ms:
-            month_ms = day_start_ms(date_at(now).replace(day=1))
-            known = {symbol: self._instrument(symbol, month_ms, now) for symbol in symbols}
-            self._listing = symbols, known, now, self._stands_until(symbols, now)
+            month = date_at(now).replace(day=1)
+            known, until_ms = {}, day_start_ms((month + timedelta(days=31)).replace(day=1))
+            for symbol in symbols:
+                hourly = self._listed(symbol, now, f"exchangeInfo {symbol}")
+                trades_until_ms = _trades_until(hourly, now)
+                trading = _floor(now, HOUR_MS) <= trades_until_ms
+                known[symbol] = self._instrument(hourly, day_start_ms(month), now, trading=trading)
+                until_ms = min(until_ms, trades_until_ms)
+            self._listing = symbols, known, now, until_ms
         return now, known
-
-    def _stands_until(self, symbols: Sequence[str], now: int) -> int:
-        """Until when nothing about the pairs can change: they trade for two days after an hour that is known to have
-        closed, and their filters are reviewed each month. At most until midnight; one that does not trade is looked at
-        every time.
-        """
-        until = _floor(now, DAY_MS) + DAY_MS
-        for symbol in symbols:
-            hourly = self._candles.hourly[symbol]
-            closed = hourly.closed_at(now)
-            known_ms = hourly.opens_ms[closed - 1] + HOUR_MS if closed else now - TRADING_AGE_MAX_MS
-            until = min(until, known_ms + TRADING_AGE_MAX_MS)
-        return until
 
     def highest(self, symbol: str, since_ms: int, now_ms: int) -> Decimal | None:
         """The highest high of the hours that opened from `since_ms` on and have closed; None if none has.
@@ -139,11 +137,8 @@ class PastMarket:
             raise Unavailable("exchange", "closed: no pair has a candle in this hour")
         return now
 
-    def _instrument(self, symbol: str, month_ms: int, now: int) -> Instrument:
-        hourly = self._listed(symbol, now, f"exchangeInfo {symbol}")
-        closed = hourly.closed_at(now)
-        trading = not closed or _floor(now, HOUR_MS) - hourly.opens_ms[closed - 1] - HOUR_MS <= TRADING_AGE_MAX_MS
-        key = (symbol, month_ms, trading)
+    def _instrument(self, hourly: CandleColumns, month_ms: int, now: int, *, trading: bool) -> Instrument:
+        key = (hourly.symbol, month_ms, trading)
         if key not in self._reviewed:
             self._reviewed[key] = self._review(hourly, month_ms, now, trading=trading)
         return self._reviewed[key]
@@ -187,29 +182,38 @@ class PastMarket:
         ]
 
 
-def day_prices(hourly: Mapping[str, CandleColumns], day_ms: int) -> list[Prices]:
-    """The prices known in each of the 24 hours of the UTC day that begins at `day_ms`."""
-    opens = [_day_opens(column, day_ms) for column in hourly.values()]
-    if all(len(known) == DAY_HOURS for known in opens):
+def hourly_prices(hourly: Mapping[str, CandleColumns], first_ms: int, count: int) -> list[Prices]:
+    """The prices known in each of the `count` hours from `first_ms` on."""
+    opens = [_opens(column, first_ms, count) for column in hourly.values()]
+    if all(len(known) == count for known in opens):
         return [dict(zip(hourly, row, strict=True)) for row in zip(*opens, strict=True)]
-    columns = [_day_column(*each, day_ms) for each in zip(hourly.values(), opens, strict=True)]
+    columns = [_with_closes(*each, first_ms, count) for each in zip(hourly.values(), opens, strict=True)]
     rows = (zip(hourly, row, strict=True) for row in zip(*columns, strict=True))
     return [{symbol: price for symbol, price in row if price is not None} for row in rows]
 
 
-def _day_opens(hourly: CandleColumns, day_ms: int) -> Sequence[Decimal]:
-    """The opens of one symbol's hours of a day, of those that exist."""
-    first, stop = hourly.index_at(day_ms), hourly.index_at(day_ms + DAY_MS)
+def _opens(hourly: CandleColumns, first_ms: int, count: int) -> Sequence[Decimal]:
+    """The opens of those hours of one symbol that exist."""
+    first, stop = hourly.index_at(first_ms), hourly.index_at(first_ms + count * HOUR_MS)
     return hourly.exact_open.between(first, stop)
 
 
-def _day_column(hourly: CandleColumns, opens: Sequence[Decimal], day_ms: int) -> Sequence[Decimal | None]:
-    """One symbol's price in each hour of a day; None where there is none."""
-    if len(opens) == DAY_HOURS:
+def _with_closes(
+    hourly: CandleColumns, opens: Sequence[Decimal], first_ms: int, count: int
+) -> Sequence[Decimal | None]:  # fmt: skip
+    """One symbol's price in each hour; None where there is none."""
+    if len(opens) == count:
         return opens
-    first = hourly.index_at(day_ms)
+    first = hourly.index_at(first_ms)
     known = dict(zip(hourly.opens_ms[first : first + len(opens)], opens, strict=True))
-    return [known.get(hour) or _last_close(hourly, hour) for hour in range(day_ms, day_ms + DAY_MS, HOUR_MS)]
+    hours = range(first_ms, first_ms + count * HOUR_MS, HOUR_MS)
+    return [known.get(hour) or _last_close(hourly, hour) for hour in hours]
+
+
+def _trades_until(hourly: CandleColumns, now: int) -> int:
+    """Until when a pair trades (epoch ms), by the hours that have closed; from `now` on if none has."""
+    closed = hourly.closed_at(now)
+    return hourly.opens_ms[closed - 1] + HOUR_MS + TRADING_AGE_MAX_MS if closed else now
 
 
 def _last_close(hourly: CandleColumns, hour_ms: int) -> Decimal | None:

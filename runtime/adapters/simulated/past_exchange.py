@@ -15,6 +15,7 @@ from runtime.adapters.simulated.books import Books
 from runtime.adapters.simulated.conditions import Conditions
 from runtime.adapters.simulated.exchange import SimulatedExchange
 from runtime.adapters.simulated.past import PastMarket
+from runtime.domain.api_key import KeyRights
 from runtime.domain.instruments import Instrument
 from runtime.domain.market import Account, Candle, EarnPosition
 from runtime.ports import Clock
@@ -27,6 +28,7 @@ class PastExchange(SimulatedExchange):
         """`books` are what the exchange knows of the account."""
         super().__init__(market, clock, conditions, books)
         self._past = market
+        self._rights: KeyRights | None = None
         self._account: Account | None = None
         self._earn: Mapping[str, EarnPosition] | None = None
         self._earning = any(conditions.earn.apr.values())
@@ -43,6 +45,11 @@ class PastExchange(SimulatedExchange):
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
         return self._past.candles(symbol, interval, start_ms, limit)
+
+    def key_rights(self) -> KeyRights:
+        if self._rights is None:
+            self._rights = super().key_rights()
+        return self._rights
 
     def account(self) -> Account:
         if self._account is None:
