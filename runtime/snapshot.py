@@ -106,7 +106,7 @@ def is_complete(hour: Hour, cache: DailyCache) -> bool:
     if resolution is None:
         return False
     symbols = _in_play(hour, hour.wave_taken, resolution.locked_symbols, held_pairs(hour))
-    if set(symbols) != snapshot.prices.keys() or _due(cache.series, symbols, snapshot.daily.day):
+    if set(symbols) != snapshot.prices.keys() or _behind(cache.series, symbols, snapshot.daily.day):
         return False
     return all(symbol in cache.instruments for symbol in symbols)
 
@@ -134,10 +134,10 @@ def _of_play(instruments: Instruments, symbols: tuple[str, ...]) -> Instruments:
 def _known_days(hour: Hour, symbols: tuple[str, ...], now_ms: int) -> Series:
     """The cached days; where the world knows without being asked which one day has closed since, with that day."""
     cached, days = hour.cache.series, hour.world.days
-    due = _due(cached, symbols, date_at(now_ms)) if days is not None else ()
-    if days is None or not due:
+    behind = _behind(cached, symbols, date_at(now_ms)) if days is not None else ()
+    if days is None or not behind:
         return cached
-    grown = {symbol: days(cached[symbol], _days_kept(symbol), now_ms) for symbol in due if symbol in cached}
+    grown = {symbol: days(cached[symbol], _days_kept(symbol), now_ms) for symbol in behind if symbol in cached}
     return {**cached, **{symbol: series for symbol, series in grown.items() if series is not None}}
 
 
@@ -173,15 +173,17 @@ def highest(world: World, symbol: str, position: Position, now_ms: int) -> Decim
 
 
 @remembered
-def _due(series: Series, symbols: tuple[str, ...], today: date) -> dict[str, tuple[int | None, int]]:
+def _behind(series: Series, symbols: tuple[str, ...], today: date) -> tuple[str, ...]:
+    """The symbols whose series does not end with yesterday."""
+    yesterday_ms = day_start_ms(today) - DAY_MS
+    candles = {symbol: series.get(symbol) for symbol in symbols if symbol != FUEL_PAIR}
+    return tuple([s for s, cached in candles.items() if cached is None or cached.last_open_ms != yesterday_ms])
+
+
+def _due(series: Series, symbols: tuple[str, ...], today: date) -> Mapping[str, tuple[int | None, int]]:
     """(start, limit) of the daily candles to ask for, by symbol; whose cache has yesterday is not among them."""
     yesterday_ms = day_start_ms(today) - DAY_MS
-    due = {}
-    for symbol in symbols:
-        cached = series.get(symbol)
-        if symbol != FUEL_PAIR and (cached is None or cached.last_open_ms != yesterday_ms):
-            due[symbol] = _missing_days(cached, symbol, yesterday_ms)
-    return due
+    return {s: _missing_days(series.get(s), s, yesterday_ms) for s in _behind(series, symbols, today)}
 
 
 def _missing_days(cached: DailySeries | None, symbol: str, yesterday_ms: int) -> tuple[int | None, int]:
@@ -218,7 +220,7 @@ def _daily(
     today = date_at(now_ms)
     changed: dict[str, DailySeries] = {}
     refused: dict[str, str] = {}
-    for symbol in _due(series, symbols, today) if hour.world.facts is None else ():
+    for symbol in _behind(series, symbols, today) if hour.world.facts is None else ():
         answer = answers[f"1d {symbol}"]
         if isinstance(answer, Exception):
             refused[symbol] = str(answer)

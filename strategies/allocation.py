@@ -28,15 +28,25 @@ def order_caps(symbols: Iterable[str], equity: Decimal, facts: Facts, settings: 
 
     The turnover may be null by contract (a pair too young, a payload without it): then equity alone caps.
     """
-    by_equity, by_turnover = settings.order_ratio_max * equity, _turnover_caps(facts, settings)
-    caps = dict.fromkeys(symbols, by_equity)
-    if by_turnover and by_equity > min(by_turnover.values()):
-        caps = {symbol: min(cap, by_turnover.get(symbol, cap)) for symbol, cap in caps.items()}
-    return caps
+    by_equity, least = settings.order_ratio_max * equity, _least_turnover(facts)
+    if least is None or by_equity <= settings.order_volume_ratio_max * least:
+        return dict.fromkeys(symbols, by_equity)
+    by_turnover = _turnover_caps(facts, settings)
+    return {symbol: min(by_equity, by_turnover.get(symbol, by_equity)) for symbol in symbols}
+
+
+@remembered
+def _least_turnover(facts: Facts) -> Decimal | None:
+    """The least of the known turnovers: most hours no order comes near it."""
+    known = _turnovers(facts).values()
+    return ratio(min(known)) if known else None
 
 
 @remembered
 def _turnover_caps(facts: Facts, settings: StrategySettings) -> Mapping[str, Decimal]:
+    return {symbol: settings.order_volume_ratio_max * ratio(volume) for symbol, volume in _turnovers(facts).items()}
+
+
+def _turnovers(facts: Facts) -> Mapping[str, float]:
     known = {symbol: of.avg_quote_vol_30 for symbol, of in facts.symbols.items()}
-    share = settings.order_volume_ratio_max
-    return {s: share * ratio(volume) for s, volume in known.items() if volume is not None and math.isfinite(volume)}
+    return {symbol: volume for symbol, volume in known.items() if volume is not None and math.isfinite(volume)}

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
-from operator import sub
+from operator import mul, sub
 from typing import Literal
 
 from runtime.domain.market import BtcFacts, DailyMarket, DailySeries, Facts, SymbolFacts
@@ -72,26 +72,22 @@ def _facts(daily: DailyMarket, smoothing: Smoothing, cost: Cost, floor: float, s
     missing = dict(daily.refused)
     if BTC_SYMBOL not in daily.series:
         missing.setdefault(BTC_SYMBOL, "no daily candles")
-    usable = {}
+    expected_ms, symbols = day_start_ms(daily.day) - DAY_MS, dict[str, SymbolFacts]()
     for symbol, series in daily.series.items():
-        stale = _staleness(series, daily.day)
-        if stale:
-            missing.setdefault(symbol, stale)
-        if symbol not in missing:
-            usable[symbol] = series
-    for symbol, series in usable.items():
-        needed = BTC_DAYS_NEEDED if symbol == BTC_SYMBOL else SMA_DAYS
-        if len(series.close) < needed:
-            missing[symbol] = f"needs {needed} closed days, has {len(series.close)}"
-    btc = btc_facts(usable[BTC_SYMBOL].close, cost, floor, share) if BTC_SYMBOL in usable else None
-    return Facts(btc, {symbol: _decisive(series, smoothing) for symbol, series in usable.items()}, missing)
+        if series.last_open_ms != expected_ms:
+            missing.setdefault(symbol, _staleness(series, expected_ms))
+        if symbol in missing:
+            continue
+        symbols[symbol] = _decisive(series, smoothing)
+        needed, known = BTC_DAYS_NEEDED if symbol == BTC_SYMBOL else SMA_DAYS, len(series.close)
+        if known < needed:
+            missing[symbol] = f"needs {needed} closed days, has {known}"
+    btc = btc_facts(daily.series[BTC_SYMBOL].close, cost, floor, share) if BTC_SYMBOL in symbols else None
+    return Facts(btc, symbols, missing)
 
 
-def _staleness(series: DailySeries, today: date) -> str | None:
-    expected = day_start_ms(today) - DAY_MS
-    if series.last_open_ms == expected:
-        return None
-    return f"last closed day is {date_at(series.last_open_ms)}, needs {date_at(expected)}"
+def _staleness(series: DailySeries, expected_ms: int) -> str:
+    return f"last closed day is {date_at(series.last_open_ms)}, needs {date_at(expected_ms)}"
 
 
 def symbol_facts(series: DailySeries, smoothing: Smoothing = "sma") -> SymbolFacts:
@@ -178,28 +174,29 @@ def growth_valuation(day: date) -> float | None:
 
 def relative_score(facts: SymbolFacts, btc: BtcFacts, settings: StrategySettings) -> float | None:
     """Weighted lead over BTC in units of daily volatility (section 5); None if a part is missing or vol20 not > 0."""
-    leads = [None if a is None or b is None else a - b for a, b in zip(_rates(facts), _rates(btc), strict=True)]
-    lead = _weighted(leads, settings)
-    if lead is None or facts.vol20 is None or not _positive(facts.vol20):
+    own, of_btc = _rates(facts), _rates(btc)
+    if own is None or of_btc is None or facts.vol20 is None or not _positive(facts.vol20):
         return None
-    score = lead / facts.vol20
+    lead = _weighted(list(map(sub, own, of_btc)), settings)
+    score = lead / facts.vol20 if lead is not None else math.nan
     return score if math.isfinite(score) else None
 
 
 def absolute_momentum(facts: SymbolFacts, settings: StrategySettings) -> float | None:
     """Weighted rate of change over 20, 60 and 120 days, a fraction (section 5); None if one is missing."""
-    return _weighted(_rates(facts), settings)
+    rates = _rates(facts)
+    return None if rates is None else _weighted(rates, settings)
 
 
-def _rates(facts: SymbolFacts | BtcFacts) -> list[float | None]:
-    return [facts.roc20, facts.roc60, facts.roc120]
-
-
-def _weighted(rates: Sequence[float | None], settings: StrategySettings) -> float | None:
-    terms = [w * rate for w, rate in zip(settings.score_weights, rates, strict=True) if rate is not None]
-    if len(terms) < len(rates) or not all(map(math.isfinite, terms)):
+def _rates(facts: SymbolFacts | BtcFacts) -> tuple[float, float, float] | None:
+    if facts.roc20 is None or facts.roc60 is None or facts.roc120 is None:
         return None
-    return math.fsum(terms)
+    return facts.roc20, facts.roc60, facts.roc120
+
+
+def _weighted(rates: Sequence[float], settings: StrategySettings) -> float | None:
+    terms = list(map(mul, settings.score_weights, rates))
+    return math.fsum(terms) if all(map(math.isfinite, terms)) else None
 
 
 def average_true_range(series: DailySeries, days: int, smoothing: Smoothing) -> float | None:

@@ -86,8 +86,13 @@ def _candidate(
 
 
 def _below_averages(known: SymbolFacts, close: float, settings: StrategySettings) -> list[str]:
-    averages = (("sma20", known.sma20), ("sma60", known.sma60), ("sma200", known.sma200))
-    failed = [name for name, average in averages if average is None or close <= average]
+    failed = []
+    if known.sma20 is None or close <= known.sma20:
+        failed.append("sma20")
+    if known.sma60 is None or close <= known.sma60:
+        failed.append("sma60")
+    if known.sma200 is None or close <= known.sma200:
+        failed.append("sma200")
     if known.vol20 is None or known.vol20 <= 0:
         failed.append("vol20")
     if known.age_days is not None and known.age_days < settings.min_age_days:

@@ -7,6 +7,7 @@ columns, value by value.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 from runtime.domain.candle_columns import CandleColumns
 from runtime.domain.market import DailySeries, Part
@@ -22,29 +23,35 @@ class PastDays:
         self._high, self._low, self._close = tuple(columns.high), tuple(columns.low), tuple(columns.close)
         rows = zip(columns.quote_volume, columns.close, columns.volume, strict=True)
         self._turnover = tuple([close * volume if math.isnan(quote) else quote for quote, close, volume in rows])
-        self._columns = columns
         self._given: tuple[DailySeries | None, int] = (None, 0)
 
     def after(self, cached: DailySeries, count: int, now_ms: int) -> DailySeries | None:
         """`cached` with the one day that has closed since, of all of them the newest `count`; None if it is not just
         one, or if `cached` holds other days than the columns.
         """
-        given, stop = self._given
         next_ms, opens_ms = cached.last_open_ms + DAY_MS, self._opens_ms
+        if not next_ms + DAY_MS <= now_ms < next_ms + 2 * DAY_MS:
+            return None
+        given, at = self._given
         if cached is not given:
-            stop = self._columns.index_at(next_ms)
-        if self._columns.closed_at(now_ms) != stop + 1 or opens_ms[stop] != next_ms:
+            at = bisect_left(opens_ms, next_ms)
+            if not self._holds(cached, at):
+                return None
+        if at == len(opens_ms) or opens_ms[at] != next_ms:
             return None
-        if cached is not given and self._cut(stop - len(cached.close), stop) != cached:
-            return None
-        made = self._cut(stop + 1 - min(count, len(cached.close) + 1), stop + 1)
-        self._given = made, stop + 1
+        made = self._cut(at + 1 - min(count, len(cached.close) + 1), at + 1)
+        self._given = made, at + 1
         return made
 
-    def _cut(self, first: int, stop: int) -> DailySeries | None:
-        """The days from index `first` up to, not including, `stop`; None if there are not so many without a gap."""
-        if first < 0 or self._opens_ms[stop - 1] - self._opens_ms[first] != (stop - 1 - first) * DAY_MS:
-            return None
+    def _holds(self, cached: DailySeries, stop: int) -> bool:
+        """Whether the days before index `stop` are those of `cached`, without a gap."""
+        first, opens_ms = stop - len(cached.close), self._opens_ms
+        if first < 0 or opens_ms[stop - 1] - opens_ms[first] != (stop - 1 - first) * DAY_MS:
+            return False
+        return self._cut(first, stop) == cached
+
+    def _cut(self, first: int, stop: int) -> DailySeries:
+        """The days from index `first` up to, not including, `stop`."""
         return DailySeries(
             self._symbol,
             self._opens_ms[first],
