@@ -7,10 +7,10 @@ flow.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from runtime.domain.alerts import AlertKind
+from runtime.domain.changing import changed
 from runtime.domain.control import Mode
 from runtime.domain.decision import Gate
 from runtime.domain.limits import quiet_hours
@@ -47,7 +47,7 @@ def move_cash(hour: Hour, kind: Kind, amount: Decimal) -> None:
         heed(hour.world)
         return
     hour.sent += 1
-    intent = replace(intent, sent_ms=stamp_ms)
+    intent = changed(intent, sent_ms=stamp_ms)
     outcome = hour.world.exchange.send_earn(kind, product_id, amount, stamp_ms)
     if isinstance(outcome, Refused):
         note_refusal(hour, outcome)
@@ -58,7 +58,7 @@ def move_cash(hour: Hour, kind: Kind, amount: Decimal) -> None:
     else:
         move_id = getattr(outcome, "move_id", None)
         if move_id is not None:
-            intent = replace(intent, before={**intent.before, "move_id": str(move_id)})
+            intent = changed(intent, before={**intent.before, "move_id": str(move_id)})
         intent = _arrived(hour, intent)
     close(hour, [intent])
     if intent.status is Status.DONE and kind is Kind.REDEEM:

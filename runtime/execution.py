@@ -9,10 +9,10 @@ because control or the fence forbade it is closed as absent, because this proces
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from runtime.domain.alerts import AlertKind
 from runtime.domain.audit import EventKind
+from runtime.domain.changing import changed
 from runtime.domain.control import Mode
 from runtime.domain.decision import Gate, PlannedOrder
 from runtime.domain.money import plain
@@ -134,7 +134,7 @@ def _blocked(intent: Intent, earlier: Sequence[Intent]) -> str:
 
 def _send(hour: Hour, intent: Intent, stamp_ms: int) -> Intent:
     hour.sent += 1
-    intent = replace(intent, sent_ms=stamp_ms)
+    intent = changed(intent, sent_ms=stamp_ms)
     request = OrderRequest(intent.id, intent.symbol, intent.side, intent.quantity, stamp_ms)
     outcome = hour.world.exchange.send_order(request)
     if isinstance(outcome, Order):
@@ -157,7 +157,7 @@ def note_refusal(hour: Hour, refusal: Refused) -> None:
     """Remember what concerns more than this one order: a pause the exchange asked for, or a broken permission."""
     if refusal.retry_at_ms is not None:
         pause = Dependency(1, refusal.retry_at_ms)
-        hour.state = replace(hour.state, dependencies={**hour.state.dependencies, "binance": pause})
+        hour.state = changed(hour.state, dependencies={**hour.state.dependencies, "binance": pause})
         hour.problems[PAUSED] = f"the exchange asked for a pause: {refusal.message}"
         hour.lasting(AlertKind.RATE_LIMITED, what="binance", until=minute_text(refusal.retry_at_ms))
     elif refusal.misconfigured:

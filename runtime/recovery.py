@@ -16,7 +16,6 @@ What turns out absent is closed as not placed; whether it is still wanted is the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from runtime.domain.alerts import AlertKind
 from runtime.domain.booking import book_earn, book_order
@@ -200,7 +199,7 @@ def settled_earn(hour: Hour, intent: Intent, beside: Sequence[Intent] = ()) -> I
         if known or not ripe:
             return intent.moved(Status.UNKNOWN, detail=NOT_FOUND)
         return intent.moved(Status.ABSENT, detail="no record of it after its fence")
-    found = replace(intent, before={**intent.before, "move_id": str(record.move_id)})
+    found = changed(intent, before={**intent.before, "move_id": str(record.move_id)})
     if record.failed:
         return found.moved(Status.REFUSED, detail="failed at the exchange")
     if record.settled:

@@ -16,10 +16,11 @@ what was told before is dropped as soon as it no longer holds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
+from runtime.domain.changing import changed
 from runtime.domain.slots import DAY_MS
 
 EXPIRY_DAYS = (1, 7, 30)
@@ -95,7 +96,7 @@ def noted(record: KeyRecord, before: KeyRecord | None, now_ms: int) -> tuple[Key
     """The record with everything told that holds now, and the marks that are new since the record `before`."""
     current = marks(record.rights, now_ms)
     known: Iterable[str] = before.told if before is not None else ()
-    return replace(record, told=current), tuple(mark for mark in current if mark not in known)
+    return changed(record, told=current), tuple(mark for mark in current if mark not in known)
 
 
 def _levels(rights: KeyRights, now_ms: int) -> list[int]:

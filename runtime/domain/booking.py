@@ -13,9 +13,9 @@ new one, whose trailing high would then begin in the past and sell it at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 
+from runtime.domain.changing import changed
 from runtime.domain.decision import ExitReason, Memory, TrimMemory
 from runtime.domain.ledger import Book, Entry, fees, fill_entry, priced, transfer
 from runtime.domain.money import CASH, ZERO
@@ -36,7 +36,7 @@ def book_order(state: State, intent: Intent, prices: Mapping[str, Decimal]) -> t
     elif day is not None and intent.sleeve is Sleeve.TREND and intent.slot[:10] < day.day.isoformat():
         day = _opening_after(day, order)
     fresh = intent.sleeve is Sleeve.TREND and order.symbol not in state.memory.holdings
-    return replace(
+    return changed(
         state,
         ledger=state.ledger.posted((entry,)),
         positions=_positions_after(state.positions, order, prices, fresh=fresh),
@@ -73,7 +73,7 @@ def _positions_after(
     elif old is not None:
         left = old.quantity - order.executed_qty - base_fee
         if left > 0:
-            after[order.symbol] = replace(old, cost=old.cost * left / old.quantity, quantity=left)
+            after[order.symbol] = changed(old, cost=old.cost * left / old.quantity, quantity=left)
         else:
             del after[order.symbol]
     return after
@@ -85,7 +85,7 @@ def _opening_after(day: DayBook, order: Order) -> DayBook:
     moved = order.executed_qty if order.side is Side.BUY else -order.executed_qty
     quantity = day.start_quantities.get(asset, ZERO) + moved - fees(order).get(asset, ZERO)
     closes = {asset: order.average_price, **day.start_closes}
-    return replace(day, start_quantities={**day.start_quantities, asset: quantity}, start_closes=closes)
+    return changed(day, start_quantities={**day.start_quantities, asset: quantity}, start_closes=closes)
 
 
 def _day_after(day: DayBook, intent: Intent, order: Order, prices: Mapping[str, Decimal]) -> DayBook:
@@ -101,7 +101,7 @@ def _day_after(day: DayBook, intent: Intent, order: Order, prices: Mapping[str, 
         else:
             sold += order.quote_qty - cash_fee - other
     peak = max(day.net_peak, bought - sold)
-    return replace(day, done=tuple(done), bought=bought, sold=sold, net_peak=peak, buys_all=all_buys)
+    return changed(day, done=tuple(done), bought=bought, sold=sold, net_peak=peak, buys_all=all_buys)
 
 
 def _marks(intent: Intent, order: Order) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ def _memory_after(memory: Memory, intent: Intent) -> Memory:
     if action != ExitReason.TRIM:
         return memory
     done = dict.fromkeys((*memory.trim.tiers, *tiers.split("+")))
-    return replace(memory, trim=TrimMemory(tuple(done)))
+    return changed(memory, trim=TrimMemory(tuple(done)))
 
 
 IN_TRANSIT = "in_transit"
@@ -147,5 +147,5 @@ def book_earn(state: State, intent: Intent, now_ms: int) -> tuple[State, Intent,
         for step, giver, taker in steps
     )
     if steps and steps[-1][0] == "out":
-        intent = replace(intent, before={**intent.before, IN_TRANSIT: "1"})
-    return replace(state, ledger=state.ledger.posted(entries)), intent, entries
+        intent = changed(intent, before={**intent.before, IN_TRANSIT: "1"})
+    return changed(state, ledger=state.ledger.posted(entries)), intent, entries

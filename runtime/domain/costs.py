@@ -16,10 +16,11 @@ and 100 % of it is told once each, and nothing is held back for it: a stop must 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from runtime.domain.changing import changed
 from runtime.domain.ledger import fees
 from runtime.domain.money import CASH, ZERO, Dec, plain
 from runtime.domain.orders import Intent, Order, Side
@@ -127,20 +128,20 @@ def with_spent(months: Months, slot: str, spent: Spent) -> dict[str, MonthCosts]
     """The months with what an order of `slot` cost."""
     month = month_of(slot)
     before = months.get(month, NO_MONTH)
-    return _newest({**months, month: replace(before, spent=before.spent.plus(spent))})
+    return _newest({**months, month: changed(before, spent=before.spent.plus(spent))})
 
 
 def with_minutes(months: Months, slot: str, minutes: int) -> dict[str, MonthCosts]:
     """The months with what a run of `slot` took."""
     month = month_of(slot)
     before = months.get(month, NO_MONTH)
-    return _newest({**months, month: replace(before, minutes=before.minutes + minutes)})
+    return _newest({**months, month: changed(before, minutes=before.minutes + minutes)})
 
 
 def with_told(months: Months, slot: str, told: tuple[str, ...]) -> dict[str, MonthCosts]:
     """The months with the marks of what was told in that of `slot`."""
     month = month_of(slot)
-    return {**months, month: replace(months.get(month, NO_MONTH), told=told)}
+    return {**months, month: changed(months.get(month, NO_MONTH), told=told)}
 
 
 def _newest(months: Months) -> dict[str, MonthCosts]:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 
+from runtime.domain.changing import changed
 from runtime.domain.money import ZERO, Dec
 from runtime.domain.values import Value
 from runtime.errors import EngineError
@@ -202,9 +204,10 @@ class Intent(metaclass=Value):
         """This intent at its next status; `EngineError` for a step that the table does not hold."""
         if status not in LIFECYCLE[self.status]:
             raise EngineError(f"intent {self.id}: {self.status} cannot become {status}")
-        return replace(self, status=status, detail=detail or self.detail, order=order or self.order)
+        return changed(self, status=status, detail=detail or self.detail, order=order or self.order)
 
 
+@lru_cache(16)
 def id_prefix(account: str) -> str:
     """What every client order id of `account` begins with: how our orders are told from manual ones."""
     return f"bp{sha256(account.encode(errors='surrogatepass')).hexdigest()[:5]}-"

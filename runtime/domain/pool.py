@@ -16,7 +16,7 @@ hold them and otherwise ignored. What each field must be is in `pool_contract`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -201,16 +201,15 @@ def check_release(pool: UpstreamPool, accepted: AcceptedPool | None) -> None:
 
 def accept(pool: UpstreamPool, previous: AcceptedPool | None, settings: LadderSettings, slot: str) -> AcceptedPool:
     """The release to remember, under today's terms; one that is known already keeps the slot it was first seen in."""
-    accepted = AcceptedPool(
+    known = previous is not None and (previous.version, previous.as_of_date) == (pool.version, pool.as_of_date)
+    return AcceptedPool(
         version=pool.version,
         as_of_date=pool.as_of_date,
         mode=pool.mode,
         symbols=pool.symbols,
-        accepted_slot=slot,
+        accepted_slot=previous.accepted_slot if previous is not None and known else slot,
         expected_size=settings.expected_size,
         acceptable_modes=settings.acceptable_modes,
         source_project=pool.source_project,
         extra=pool.extra,
     )
-    known = previous is not None and (previous.version, previous.as_of_date) == (pool.version, pool.as_of_date)
-    return replace(accepted, accepted_slot=previous.accepted_slot) if previous and known else accepted

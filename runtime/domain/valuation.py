@@ -8,7 +8,7 @@ cannot be trusted this hour still values a holding at its last known price: stal
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from runtime.domain.instruments import Instrument
@@ -90,5 +90,5 @@ def applied(account: Account, entries: Iterable[Entry]) -> Account:
         for posting in entry.postings:
             if posting.book is Book.SPOT:
                 before = balances.get(posting.asset, Balance(ZERO))
-                balances[posting.asset] = replace(before, free=before.free + posting.amount)
-    return replace(account, balances=balances)
+                balances[posting.asset] = Balance(before.free + posting.amount, before.locked)
+    return Account(balances, account.can_trade)

@@ -206,7 +206,7 @@ class Books:
     def add(self, asset: str, amount: Decimal, now_ms: int) -> None:
         """Add to (or take from) the free spot balance."""
         balance = self.balances.get(asset, NOTHING)
-        self.balances[asset] = replace(balance, free=self._enough(asset, balance.free + amount))
+        self.balances[asset] = Balance(self._enough(asset, balance.free + amount), balance.locked)
         self.remember(Movement(now_ms, Place.SPOT, asset, amount))
 
     def lock(self, asset: str, amount: Decimal, now_ms: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,7 @@ from runtime.adapters.simulated.meter import EARN
 from runtime.adapters.simulated.refusals import ApiError, check_time, outcome, read_error
 from runtime.adapters.simulated.venue import Call, EarnAsk, Faulted, Venue
 from runtime.domain.api_key import KeyRights, account_digest
+from runtime.domain.changing import changed
 from runtime.domain.instruments import Instrument
 from runtime.domain.market import Account, Candle, EarnPosition, EarnProduct
 from runtime.domain.orders import EarnDone, EarnOutcome, EarnRecord, Kind, Order, Outcome, Refused, Unknown
@@ -147,7 +147,7 @@ class SimulatedExchange:
         call = Call("GET /api/v3/myTrades", what, weight=_TRADES_OF_ORDER_WEIGHT)
         rows = reversed(self.venue.orders.rows(order.symbol))
         row = self._signed(call, lambda: next((row for row in rows if row.order_id == order.order_id), None))
-        return replace(order, fills=row.fills) if row is not None and self.venue.visible_row(row) else order
+        return changed(order, fills=row.fills) if row is not None and self.venue.visible_row(row) else order
 
     def earn_records(self, kind: Kind, asset: str, since_ms: int) -> Sequence[EarnRecord]:
         def work() -> Sequence[EarnRecord]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from runtime.adapters.simulated.books import Books, Draft, OrderRow
@@ -24,6 +23,7 @@ from runtime.adapters.simulated.matching import (
     ticket,
 )
 from runtime.adapters.simulated.refusals import DUPLICATE, ApiError, filter_failure, illegal
+from runtime.domain.changing import changed
 from runtime.domain.instruments import Instrument
 from runtime.domain.money import FUEL, ZERO
 from runtime.domain.orders import Fill, Side
@@ -49,7 +49,7 @@ class OrderDesk:
             found = self._market.instruments([symbol])[1][symbol]
         except Rejected as error:
             raise ApiError(error.code, error.message) from None
-        return replace(found, status=self.statuses[symbol]) if symbol in self.statuses else found
+        return changed(found, status=self.statuses[symbol]) if symbol in self.statuses else found
 
     def price(self, symbol: str) -> Decimal:
         """The market's price of a pair; `Market is closed.` where it has none."""
@@ -140,7 +140,7 @@ class OrderDesk:
             self._books.add(order.receives, gets, now_ms)
             fill = commission(order, part, costs, (self._books.free(FUEL), fuel_price))
             self._books.add(fill.commission_asset, -fill.commission, now_ms)
-            fills.append(replace(fill, trade_id=self._books.serial(f"trade:{row.symbol}")))
+            fills.append(changed(fill, trade_id=self._books.serial(f"trade:{row.symbol}")))
             row.quote_qty += value
         row.fills = tuple(fills)
         row.executed_qty = sum((fill.qty for fill in fills), ZERO)

@@ -235,7 +235,10 @@ class Venue:
                 raise
 
     def _match(self, draft: Draft, now_ms: int) -> OrderRow:
-        return self.orders.place(draft, replace(self._conditions, costs=self.costs), now_ms)
+        costs, conditions = self.costs, self._conditions
+        return self.orders.place(
+            draft, conditions if costs is conditions.costs else replace(conditions, costs=costs), now_ms
+        )
 
     def _move(self, ask: EarnAsk, now_ms: int) -> EarnMove:
         kind, product, amount = ask
