@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
 
@@ -151,10 +152,11 @@ class SimulatedExchange:
 
     def earn_records(self, kind: Kind, asset: str, since_ms: int) -> Sequence[EarnRecord]:
         def work() -> Sequence[EarnRecord]:
+            recent = [*takewhile(lambda move: move.time_ms >= since_ms, reversed(self.venue.books.moves))]
             return [
                 EarnRecord(m.move_id, m.kind, m.asset, m.amount, m.time_ms, m.settled)
-                for m in self.venue.recorded(self.venue.books.moves)
-                if m.kind is kind and m.asset == asset and m.time_ms >= since_ms
+                for m in self.venue.recorded(recent[::-1])
+                if m.kind is kind and m.asset == asset
             ]
 
         return self._signed(Call(f"GET {EARN}/history/{_RECORDS[kind]}", f"Earn {kind} records of {asset}"), work)

@@ -93,15 +93,17 @@ def executed(order: Ticket, costs: Costs) -> Decimal:
     return floor_to_step(most / order.price, order.instrument.step)
 
 
-def parts(order: Ticket, quantity: Decimal, costs: Costs, rng: Random) -> list[tuple[Decimal, Decimal]]:
-    """(price, quantity) of each fill of `quantity`: 1 to `fills_max` parts on the step, each a little worse."""
+def parts(order: Ticket, quantity: Decimal, costs: Costs, rng: Random | None) -> list[tuple[Decimal, Decimal]]:
+    """(price, quantity) of each fill of `quantity`: 1 to `fills_max` parts on the step, each a little worse; without
+    `rng`, one.
+    """
     step = order.instrument.step
-    count = rng.randint(1, costs.fills_max)
+    count = 1 if rng is None else rng.randint(1, costs.fills_max)
     places = price_places(order.instrument, order.price)
     found: list[tuple[Decimal, Decimal]] = []
     rest = quantity
     for number in range(1, count + 1):
-        share = Decimal(rng.randint(20, 80)) / 100
+        share = ONE if rng is None else Decimal(rng.randint(20, 80)) / 100
         size = rest if number == count else floor_to_step(rest * share, step)
         if size > 0:
             bps = _cost_bps(costs, Decimal(number) / count)

@@ -73,7 +73,8 @@ class OrderDesk:
     def place(self, draft: Draft, conditions: Conditions, now_ms: int) -> OrderRow:
         """Check and match a market order at `now_ms`; the books hold it and its trades afterwards."""
         order = self.check(draft, conditions.costs)
-        rng = conditions.rng(draft.symbol, self._books.serials.get(f"order:{draft.symbol}", 0) + 1)
+        number, split = self._books.serials.get(f"order:{draft.symbol}", 0) + 1, conditions.costs.fills_max > 1
+        rng = conditions.rng(draft.symbol, number) if split else None
         wanted = parts(order, order.quantity, conditions.costs, rng)
         done = executed(order, conditions.costs)
         matched = wanted if done == order.quantity else parts(order, done, conditions.costs, rng)
