@@ -67,8 +67,9 @@ def _recorded(hour: Hour, orders: Sequence[PlannedOrder]) -> list[Intent]:
                 budget=order.budget,
             )
         )
-    listed = " ".join(f"{i.side}:{i.symbol}:{plain(i.quantity)}" for i in intents)
-    hour.log(EventKind.ORDERS, intents[0].id, orders=listed, count=str(len(intents)))
+    if hour.world.told:
+        listed = " ".join(f"{i.side}:{i.symbol}:{plain(i.quantity)}" for i in intents)
+        hour.log(EventKind.ORDERS, intents[0].id, orders=listed, count=str(len(intents)))
     hour.take(hour.state, intents)
     hour.commit(tuple(intents))
     return intents

@@ -234,8 +234,9 @@ class Hour:
             self.events.append(event(self.world.run, kind, self.now_ms(), {**facts, "slot": self.slot}, subject))
 
     def tell(self, kind: AlertKind, subject: str = "", **facts: str) -> None:
-        """An event to tell once."""
-        self.alerts.append(new_alert(kind, self.slot, facts, subject=subject))
+        """An event to tell once; not where nobody is told."""
+        if self.world.told:
+            self.alerts.append(new_alert(kind, self.slot, facts, subject=subject))
 
     def lasting(self, kind: AlertKind, subject: str = "", **facts: str) -> None:
         """A condition that lasts: told when it opens and then at growing intervals."""
@@ -251,7 +252,7 @@ class Hour:
 
     def tell_still(self, kind: AlertKind, subject: str, count: int, facts: Mapping[str, str]) -> None:
         """Tell a condition that was noticed in `count` hours; 0 = not now."""
-        if count:
+        if count and self.world.told:
             self.alerts.append(new_alert(kind, self.slot, facts, subject=subject, count=count))
 
     def close_incidents(self) -> None:

@@ -254,9 +254,10 @@ class World:
     `identity` signs in to Google, where Google is used at all.
     `usage` counts this process's requests to the exchange: `calls`, those that `failed`, the `weight` of a minute.
     `second` is the channel for what `alerter` does not take; None = there is no other.
-    `told` is False where nobody keeps reports and tapes: then an hour words neither. `highest` knows the trailing high
-    of (pair, since when, now) without listing its hours; None = it is read off hourly candles. `days` continues (closed
-    days, how many to keep, now) by the one day that has closed since, or says None: then candles are asked for.
+    `told` is False where nobody keeps reports and tapes, or reads alerts: then an hour words none of them.
+    `highest` knows the trailing high of (pair, since when, now) without listing its hours; None = it is read off hourly
+    candles. `days` continues (closed days, how many to keep, now) by the one day that has closed since, or says None:
+    then candles are asked for.
     """
 
     clock: Clock

@@ -233,7 +233,11 @@ def tell_unknown(hour: Hour, intent: Intent) -> None:
 
 
 def _tell(hour: Hour, intent: Intent) -> None:
-    if intent.status is Status.DONE and intent.order is not None and intent.order.executed_qty:
+    if intent.status is Status.UNKNOWN:
+        tell_unknown(hour, intent)
+    elif intent.status is Status.ABSENT or not hour.world.told:
+        return
+    elif intent.status is Status.DONE and intent.order is not None and intent.order.executed_qty:
         order = intent.order
         hour.tell(
             AlertKind.TRADE,
@@ -246,8 +250,6 @@ def _tell(hour: Hour, intent: Intent) -> None:
             fees=" + ".join(f"{plain(paid)} {asset}" for asset, paid in fees(order).items()) or "0",
             reason=intent.reason,
         )
-    elif intent.status is Status.UNKNOWN:
-        tell_unknown(hour, intent)
-    elif intent.status is not Status.ABSENT:
+    else:
         facts = {"side": intent.side.value, "quantity": plain(intent.quantity), "symbol": intent.symbol}
         hour.tell(AlertKind.ORDER_FAILED, intent.id, reason=intent.reason, detail=intent.detail, **facts)
