@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from runtime.domain.alerts import AlertKind, new_alert
 from runtime.domain.report import CycleStatus, Report, to_document
@@ -90,8 +90,13 @@ def _go_on_silently(error: OSError) -> None:
     if not isinstance(error, BrokenPipeError):
         unsaid.append(f"standard output: {error.strerror or error}")
         tell_aside(unsaid[-1])
+    _send_nowhere(sys.stdout)
+
+
+def _send_nowhere(stream: TextIO) -> None:
+    """From here on nothing of it is lost a second time, also not at the end of the process, which would fail by it."""
     with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def arguments(argv: Sequence[str] | None) -> Arguments:
@@ -152,9 +157,14 @@ def bad_settings(error: SettingsError, given: Arguments) -> int:
 
 
 def tell_aside(problem: str) -> None:
-    """A line on standard error for what does not change how the hour ended."""
-    if problem:
+    """A line on standard error for what does not change how the hour ended; nothing is raised where it takes none."""
+    if not problem:
+        return
+    try:
         sys.stderr.write(f"{problem}\n")
+        sys.stderr.flush()
+    except OSError:
+        _send_nowhere(sys.stderr)
 
 
 def tell_unexpected(world: World, error: Exception) -> None:
@@ -202,7 +212,7 @@ def _last_word(kind: type[BaseException], error: BaseException, trace: Traceback
 
 
 def _aside(kind: type[BaseException], trace: TracebackType | None) -> None:
-    sys.stderr.write(f"{kind.__name__} in {_place(trace)}\n")
+    tell_aside(f"{kind.__name__} in {_place(trace)}")
 
 
 def print_line(document: Mapping[str, object]) -> None:

@@ -169,6 +169,16 @@ def test_a_full_disk_below_standard_output_is_one_clear_line(engine: Engine) -> 
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_hour_that_nobody_can_hear_is_done_all_the_same(engine: Engine) -> None:
+    """Both streams lie on a disk that is full, as where a scheduler keeps them in a file."""
+    done = piped(engine, f"{sys.executable} {HOUR} > /dev/full 2>&1")
+    assert done.stdout.split() == ["0"]
+    assert engine().line["status"] == "slot_done"
+    for what, code in (("-m runtime ledger --json", "3"), ("-m runtime status nonsense", "2")):
+        assert piped(engine, f"{sys.executable} {what} > /dev/full 2>&1").stdout.split() == [code]
+
+
 def piped(engine: Engine, command: str) -> subprocess.CompletedProcess[str]:
     """The shell's command in the engine's folder; its standard output is the exit code of the pipe's first part."""
     script = f"{command}\necho ${{PIPESTATUS[0]}}"

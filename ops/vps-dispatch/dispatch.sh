@@ -261,6 +261,8 @@ run_engine() {
     shift 2
     code=0 late=0 last=''
     trap 'stop_child TERM' INT TERM
+    # Where its words cannot be kept, it runs all the same; how it ended, its code says.
+    { : >"$output"; } 2>/dev/null || output=/dev/null
     (
         cd "${setting[DISPATCH_ENGINE_DIR]}" || exit 127
         [[ -z $lock ]] || exec {lock}>&- # a child that outlives us must not hold the lock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support import github_server, telegram_server
 from tests.support.dispatcher import SLOT, Dispatcher, engine_stub
 from tests.support.github_server import DISPATCHES, WORKFLOW, GitHub
 from tests.support.http_stub import Reply
+from tests.support.sources import ROOT
 
 REPOSITORY = f"GET /repos/{github_server.REPOSITORY}"
 
@@ -101,6 +103,34 @@ def test_a_signal_reaches_the_engine_and_the_hour_is_told(dispatch: Dispatcher) 
     os.kill(process.pid, signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 3
+
+
+@pytest.mark.parametrize("code", [0, 4])
+def test_where_its_words_cannot_be_kept_the_local_hour_runs_and_its_code_is_told(
+    dispatch: Dispatcher, code: int
+) -> None:
+    """A disk without a free file: `local.out` cannot be made."""
+    engine = local(dispatch, code)
+    (dispatch.state / "local.out").mkdir(parents=True)
+    ended = dispatch("--local")
+    assert (engine / "arguments").exists()
+    assert (ended.code, ended.kinds) == (code, ["failed"] * (code > 0))
+
+
+def test_on_a_full_disk_a_local_hour_that_succeeded_is_not_told_as_failed(dispatch: Dispatcher) -> None:
+    engine = local(dispatch)
+    (engine / ".venv" / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (engine / "main.py").write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n" + SAYS)
+    dispatch.disk_full = True
+    ended = dispatch("--local")
+    assert (ended.code, ended.kinds) == (0, ["disk"])
+
+
+SAYS = """
+from runtime.command import keep_to_ourselves, say
+keep_to_ourselves()
+say("the hour is done")
+"""
 
 
 def test_a_missing_checkout_is_refused_before_anything_runs(dispatch: Dispatcher) -> None:
