@@ -40,7 +40,7 @@ NOT_AN_ALERT = {
     "key-rotation",
 }
 SAMPLE = 3
-LISTS = {"P": 92, "R": 20, "X": 52}
+LISTS = {"P": 92, "R": 20, "S": 12, "X": 52}
 
 
 def shown(default: object) -> str:

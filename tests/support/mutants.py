@@ -15,7 +15,7 @@ from tests.support.sources import ROOT
 
 TABLE = ROOT / "tests" / "mutations.toml"
 PROMISES = ROOT / "docs" / "promises.md"
-_ROW = re.compile(r"^\| ([PRX]\d\d) \| (.+?) \| (held|open) \| (.*?) \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| ([PRSX]\d\d) \| (.+?) \| (held|open) \| (.*?) \|$", re.MULTILINE)
 _NODE = re.compile(r"`(tests/[^`]+)`")
 
 

@@ -71,6 +71,7 @@ class Processes:
         for worker in (*self._idle, *self._busy):
             worker.close()
         self._nursery.join(END_S)
+        self._nursery.kill()  # whatever held it up: its workers notice that it is gone
 
     def _hear(self, worker: Worker) -> None:
         task = self._busy.pop(worker)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.adapters.sweeps.processes import DEATHS_MAX, Processes
+from runtime.adapters.sweeps.processes import DEATHS_MAX, END_S, Processes
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.trials import Outcome, Task
 from runtime.errors import Unavailable
@@ -115,6 +115,8 @@ def test_a_sweep_that_is_left_early_leaves_no_process(tmp_path: Path) -> None:
         for task in TASKS:
             processes.begin(task)
         awaited(lambda: len(list(tmp_path.iterdir())) == 2)
+        left = time.monotonic()
+    assert time.monotonic() - left < END_S, "at once, and not because somebody's patience ended"
     workers = [int(path.name) for path in tmp_path.iterdir()]
     awaited(lambda: not any(map(lives, workers)))
 
