@@ -279,14 +279,15 @@ def test_the_folds_of_a_walk_keep_every_hand_busy_and_find_the_same_as_one_after
     """Where a test window is the next train window, who asked for a trial first does not hang on who ran it first."""
     splits = splits_of(Windows(10, 10), a_ground().plan.start_ms, a_ground().plan.end_ms)
     kept = []
-    for name, hands in (("one", Hands()), ("many", Hands(random.Random(2).randrange, wanted=7))):
+    newest, oldest = Hands(lambda count: count - 1, wanted=7), Hands(wanted=7)
+    for name, hands in (("one", Hands()), ("newest", newest), ("oldest", oldest)):
         folder = a_folder(tmp_path / name, SMALL)
         with folder.opened(FACTS):
             walked = a_sweep(folder, hands, a_space(SMALL, sampler="grid", trials=None)).walk(splits)
             kept.append((walked, dict(folder.known())))
         with (again := a_folder(tmp_path / name, SMALL)).opened(FACTS):
             assert again.known() == kept[-1][1]
-    assert kept[0] == kept[1]
+    assert kept[0] == kept[1] == kept[2]
     assert TEST in {row.asked.part for row in kept[0][1].values()}
     assert len(kept[0][1]) < sum(len(fold.trained) + 1 for fold in kept[0][0].folds), "some are asked for twice"
 
