@@ -27,6 +27,7 @@ Around the hour
     wiring_stores  an account's documents alone, for commands that ask the exchange for nothing
     backtest     run_cycle over simulated hours; the only loop over time
     calm         the hours of a history that change nothing, done in little
+    rest         the full hour that they follow, as it is kept
     history_command  the command line of a history run, its progress and its folder
     wiring_sweep  a history run again and again: workers, Parquet, Optuna
     sweep        searching settings over history, and walking forward; resumable by asking again

@@ -21,19 +21,18 @@ To stop, it raises. The resumed run leaves the same track, byte for byte, as one
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Protocol
 
-from runtime.calm import Passed
 from runtime.cycle import Strategy, run_cycle
 from runtime.domain.control import Control
 from runtime.domain.documents import state_text
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.money import ZERO, plain
-from runtime.domain.recording import Recorder
+from runtime.domain.recording import Recorder, Worth
 from runtime.domain.report import Report
 from runtime.domain.slots import DAY_MS, HOUR_MS, MINUTE_MS
 from runtime.domain.state import State
@@ -66,8 +65,10 @@ class Past(Protocol):
     def deposit(self, amount: Decimal) -> None:
         """USDT arrives at the exchange, with a record."""
 
-    def calm_hour(self) -> Passed | None:
-        """What the hour saw, if it is one that changes nothing, and is done; None: run it in full."""
+    def calm_hours(self, until_ms: int) -> Sequence[Worth]:
+        """What this hour and those after it saw, as far as they change nothing and begin before `until_ms`; they are
+        done. Empty: run this one in full.
+        """
 
     def done(self, hour: Hour, report: Report) -> None:
         """See an hour that ran in full."""
@@ -154,21 +155,28 @@ class _Run:
         self.latched_ms = _latched_ms(past.state)
 
     def hour(self) -> None:
-        """Let the world do what is due, run the hour, note it."""
+        """Let the world do what is due, run the hour, note it; and with it those after it in which nothing happens."""
         past, at_ms = self.past, self.next_ms
         open_now = past.enter(at_ms + MOMENT_MS)
         flow = self._paid(at_ms) if open_now else ZERO
         if self.latched_ms:
             self._lift(at_ms)
-        self.next_ms = at_ms + HOUR_MS
-        passed = past.calm_hour()
-        if passed is not None:
-            self.recorder.go_on(*passed)
+        passed = past.calm_hours(self._alone_until())
+        self.next_ms = at_ms + HOUR_MS * max(1, len(passed))
+        if passed:
+            self.recorder.go_on(passed)
             return
         before = past.state
         report = run_cycle(past.settings, past.strategy, past.world, past.done)
         self.recorder.note(report, before, past.state, flow)
         self.latched_ms = _latched_ms(past.state)
+
+    def _alone_until(self) -> int:
+        """Until when (epoch ms) the loop does nothing but move the clock: no deposit, no operator, at most the end."""
+        until_ms = min(self.plan.end_ms, self.due_ms)
+        if self.latched_ms and self.plan.resume_days is not None:
+            until_ms = min(until_ms, self.latched_ms + self.plan.resume_days * DAY_MS)
+        return until_ms
 
     def _paid(self, at_ms: int) -> Decimal:
         paid = ZERO

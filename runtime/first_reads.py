@@ -27,12 +27,13 @@ def clock_call(world: World, cache: DailyCache) -> Callable[[], object]:
     """The first wave's look at the exchange's clock. Where the cached pairs are due, they are asked for instead: the
     answer names the time too.
     """
-    return (lambda: pairs_and_offset(world, cache)) if pairs_due(world, cache) else (lambda: Clocked(_offset(world)))
+    due = pairs_due(cache, world.clock.now_ms())
+    return (lambda: pairs_and_offset(world, cache)) if due else (lambda: Clocked(_offset(world)))
 
 
-def pairs_due(world: World, cache: DailyCache) -> bool:
+def pairs_due(cache: DailyCache, now_ms: int) -> bool:
     """Whether the cached pairs are to be read again."""
-    return bool(cache.instruments) and world.clock.now_ms() - cache.instruments_ms >= INSTRUMENTS_MAX_AGE_MS
+    return bool(cache.instruments) and now_ms - cache.instruments_ms >= INSTRUMENTS_MAX_AGE_MS
 
 
 def control_call(world: World) -> Callable[[], object]:

@@ -257,7 +257,8 @@ class World:
     `told` is False where nobody keeps reports and tapes, or reads alerts: then an hour words none of them.
     `highest` knows the trailing high of (pair, since when, now) without listing its hours; None = it is read off hourly
     candles. `days` continues (closed days, how many to keep, now) by the one day that has closed since, or says None:
-    then candles are asked for.
+    then candles are asked for. `coming` gives the prices of this hour and, where they are the past, of those after it
+    today until anything about these pairs changes.
     """
 
     clock: Clock
@@ -282,5 +283,6 @@ class World:
     usage: Callable[[], Mapping[str, int]] = dict  # nothing is counted
     highest: Callable[[str, int, int], Decimal | None] | None = None
     days: Callable[[DailySeries, int, int], DailySeries | None] | None = None
+    coming: Callable[[Sequence[str]], Sequence[Mapping[str, Decimal]]] | None = None
     obey_commands: Callable[[], object] = str  # nobody writes
     run: Run = NOBODY

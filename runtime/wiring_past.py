@@ -7,7 +7,7 @@ has only what was published), alerts that leave the process, and a BNB discount.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -28,13 +28,14 @@ from runtime.adapters.simulated.past_exchange import PastExchange
 from runtime.adapters.simulated.past_pools import PastPools, read_pools
 from runtime.adapters.simulated.persistence import from_document, to_document
 from runtime.backtest import Checkpoint, Progress, run_history
-from runtime.calm import Calm, Passed
+from runtime.calm import Calm
 from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.control import Control
 from runtime.domain.documents import decode, encode
 from runtime.domain.history import History
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.money import CASH, CORE, FUEL
+from runtime.domain.recording import Worth
 from runtime.domain.report import Report
 from runtime.domain.slots import date_at, slot_at
 from runtime.domain.state import State, decode_state, encode_state
@@ -91,6 +92,7 @@ class PastAccount:
             told=False,
             highest=self._market.highest,
             days=self._market.days,
+            coming=self._market.coming,
         )
 
     @property
@@ -104,9 +106,9 @@ class PastAccount:
         self._clock.set(now_ms)
         return self._market.open_at(now_ms)
 
-    def calm_hour(self) -> Passed | None:
-        """What the hour saw, if it is a calm one; a world that is told of its hours has none."""
-        return None if self.world.told else self._calm.hour(self.settings, self.strategy, self.world)
+    def calm_hours(self, until_ms: int) -> Sequence[Worth]:
+        """What this hour and those after it saw, if they are calm; a world that is told of its hours has none."""
+        return () if self.world.told else self._calm.hours(self.settings, self.strategy, self.world, until_ms)
 
     def done(self, hour: Hour, report: Report) -> None:
         """See an hour that ran in full."""

@@ -16,6 +16,8 @@ Strategy = Callable[[Snapshot, State, ExecutionPool, StrategySettings], Decision
 REGISTRY: Mapping[str, Strategy] = {"crypto_live_pool_rotation": crypto_live_pool_rotation.decide}
 
 STEADY: Mapping[str, Steadiness] = {
-    "crypto_live_pool_rotation": Steadiness(crypto_live_pool_rotation.decide, standing.memory, standing.decision)
+    "crypto_live_pool_rotation": Steadiness(
+        crypto_live_pool_rotation.decide, standing.memory, standing.decision, standing.idle
+    )
 }
 """What the strategies say of their own hours, for who runs years of them."""

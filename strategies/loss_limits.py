@@ -11,19 +11,22 @@ coin would stop all entries for ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
 from runtime.domain.decision import BreakerMemory, Memory
 from runtime.domain.limits import account_losses, breaker_threshold, sleeve_return, tripped
-from runtime.domain.market import Facts, Snapshot
-from runtime.domain.money import CASH, ZERO
+from runtime.domain.market import Facts, Snapshot, exact
+from runtime.domain.money import CASH, ONE, ZERO
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
 from runtime.domain.state import DayBook, State
 from runtime.domain.valuation import is_dust
+
+ROUNDING = ONE.scaleb(-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,22 @@ def _sleeve(
     return breaker, figures
 
 
-def untripped(day: DayBook, breaker: BreakerMemory, value: Decimal, settings: StrategySettings) -> bool:
-    """Whether the breaker certainly does not trip at `value` USDT of the sleeve now: its limit is never less than
-    `breaker_loss`, and it trips once a day.
+def least_limit(assets: Iterable[str], facts: Facts, settings: StrategySettings) -> Decimal:
+    """The least that `breaker_threshold` can be today for a sleeve of these coins, whatever each comes to be worth:
+    weights add up to 1, so its swing is never below the smallest of theirs (less what rounding may take).
+    """
+    known = [facts.symbols.get(asset + CASH) for asset in assets]
+    swings = [of.vol20 if of is not None and of.vol20 is not None and math.isfinite(of.vol20) else 0.0 for of in known]
+    least = exact(min(swings, default=0.0)) * (ONE - ROUNDING)
+    return max(settings.breaker_loss, settings.breaker_vol_multiple * least)
+
+
+def untripped(day: DayBook, breaker: BreakerMemory, value: Decimal, limit: Decimal) -> bool:
+    """Whether the breaker certainly does not trip at `value` USDT of the sleeve now, if its limit is at least `limit`:
+    it trips once a day.
     """
     result = sleeve_return(day, value)
-    return result is None or result > -settings.breaker_loss or breaker.tripped_on == day.day
+    return result is None or result > -limit or breaker.tripped_on == day.day
 
 
 def settled(

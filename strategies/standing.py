@@ -7,9 +7,12 @@ against the bound that it compares with itself; where that leaves a doubt, the h
     what is held    the same coins are worth more than dust
     exits           no holding is below its stop or sma60; highest and stop rise as `remember` says
     entries         each target on the same side of its sma60; how much is bought is the plan's to say
-    breaker         the sleeve has not lost what the tightest limit allows; the account's limits are the hour's to watch
+    breaker         the sleeve has not lost what the limit is at the least; the account's limits are the hour's to watch
     bitcoin         the same answer to today's purchase; the holding is on the same side of what may be trimmed
     fuel            the same answer
+
+All of them look at a price from one side: an answer that is the same at two prices is the same at any between. So one
+who asks at the lowest and at the highest prices of some hours knows it of all of them.
 """
 
 from __future__ import annotations
@@ -23,16 +26,18 @@ from runtime.domain.decision import Candidate, Dca, Decision, HoldingMemory, Mem
 from runtime.domain.limits import all_usual
 from runtime.domain.market import Facts
 from runtime.domain.money import CASH, CORE, FUEL, ZERO
+from runtime.domain.planning import GateName, gates_of_nothing
 from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
 from runtime.domain.standing import Fresh, Standing
 from runtime.domain.valuation import is_dust, total, values_of
+from strategies.allocation import btc_target_ratio
 from strategies.btc_dca import DONE, PAIR, TOO_DEAR, answer, cheapness, multiplier
 from strategies.crypto_live_pool_rotation import amounts, below_exit, by_symbol
 from strategies.earn_buffer import refuel_gate
 from strategies.indicators import decisive_facts
-from strategies.loss_limits import untripped
+from strategies.loss_limits import least_limit, untripped
 from strategies.trend_rotation import Holding, leave, regime, remember
 
 
@@ -45,7 +50,9 @@ class _Answers:
     candidates: Mapping[str, Candidate]
     held: frozenset[str]
     assets: tuple[str, ...]
-    purchase: int | str
+    loss_limit: Decimal
+    """What the breaker lets the sleeve lose at the least, as a positive fraction."""
+    purchase: tuple[int | str, int]
     dear_from: Decimal | None
     """The price of bitcoin from which today's purchase certainly has the same answer: AHR999 rises with the price."""
     sides: list[object]
@@ -82,6 +89,13 @@ def decision(standing: Standing, fresh: Fresh) -> Decision:
     return changed(standing.decision, slot=fresh.slot, prices=fresh.prices, dca=dca, **again)
 
 
+def idle(standing: Standing, values: Mapping[str, Decimal]) -> list[GateName] | None:
+    """The gates of the plan for that decision where it certainly buys nothing; None: `decision` must be planned."""
+    settings = standing.settings
+    ratio = btc_target_ratio(total(values), settings)
+    return gates_of_nothing(standing.decision, standing.wallet, values, ratio, settings)
+
+
 @remembered
 def _answers(standing: Standing) -> _Answers | None:
     """None for an hour whose decision is not to be repeated: it sells, refuels, or is about to finish a sale."""
@@ -95,15 +109,16 @@ def _answers(standing: Standing) -> _Answers | None:
         return None
     values = values_of(standing.wallet, snapshot.prices)
     seen = Fresh(snapshot.slot, snapshot.prices, snapshot.prices, snapshot.highs, values, known)
-    bought = _purchase(standing, seen, facts)
+    bought, assets = _purchase(standing, seen, facts), standing.wallet.trend_assets
     return _Answers(
         facts=facts,
         on=regime(facts.btc, None),
         candidates=by_symbol(decided.candidates),
         held=frozenset(known.holdings),
-        assets=standing.wallet.trend_assets,
+        assets=assets,
+        loss_limit=least_limit(assets, facts, settings),
         purchase=bought,
-        dear_from=_dear_from(bought, snapshot.prices.get(PAIR), settings),
+        dear_from=_dear_from(bought[0], snapshot.prices.get(PAIR), settings),
         sides=_sides(standing, seen, facts),
     )
 
@@ -119,7 +134,7 @@ def _dear_from(bought: int | str, price: Decimal | None, settings: StrategySetti
 def _unharmed(standing: Standing, fresh: Fresh, answers: _Answers) -> bool:
     """Whether the breaker certainly does not trip. Without a coin in the sleeve it is worth as much as it was."""
     day, trend = standing.state.day, sum([fresh.values[asset] for asset in answers.assets], ZERO)
-    return day is not None and untripped(day, fresh.memory.breaker, trend, standing.settings)
+    return day is not None and untripped(day, fresh.memory.breaker, trend, answers.loss_limit)
 
 
 def _as_dear(fresh: Fresh, answers: _Answers) -> bool:
@@ -127,10 +142,12 @@ def _as_dear(fresh: Fresh, answers: _Answers) -> bool:
     return answers.dear_from is not None and fresh.prices.get(PAIR, ZERO) >= answers.dear_from
 
 
-def _purchase(standing: Standing, seen: Fresh, facts: Facts) -> int | str:
-    """What the rule answers to today's purchase of bitcoin."""
-    value = cheapness(seen.prices.get(PAIR), facts.btc, standing.settings, slot_date(seen.slot))
-    return answer(value, standing.state.day.done if standing.state.day else (), standing.settings)
+def _purchase(standing: Standing, seen: Fresh, facts: Facts) -> tuple[int | str, int]:
+    """What the rule answers to today's purchase of bitcoin, and above how many of its bounds bitcoin stands."""
+    settings, day = standing.settings, standing.state.day
+    value = cheapness(seen.prices.get(PAIR), facts.btc, settings, slot_date(seen.slot))
+    above = sum(bound <= value for bound, _ in settings.dca_bands) if value is not None else -1
+    return answer(value, day.done if day else (), settings), above
 
 
 def _sides(standing: Standing, seen: Fresh, facts: Facts) -> list[object]:

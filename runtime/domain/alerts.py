@@ -7,7 +7,7 @@ each time with its count, it grows more urgent with time, and its end is told to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -167,8 +167,24 @@ def observe(incidents: Mapping[str, Incident], kind: str, slot: str) -> tuple[di
     if before is not None and slot == before.last_seen:
         return dict(incidents), False
     count, opened, told = (before.count + 1, before.opened, before.last_told) if before else (1, slot, "")
-    tell = count in TOLD_AT or count % TOLD_EVERY == 0
+    tell = _to_be_told(count)
     return {**incidents, kind: Incident(kind, opened, count, slot if tell else told, slot)}, tell
+
+
+def observe_all(incidents: Mapping[str, Incident], slots: Sequence[str]) -> Mapping[str, Incident]:
+    """The incidents after each of them was seen in all of `slots`, one after the other, and told where it was to be."""
+    return {name: _lasted(incident, slots) for name, incident in incidents.items()} if slots else incidents
+
+
+def _lasted(incident: Incident, slots: Sequence[str]) -> Incident:
+    counted = list(enumerate(slots, incident.count + 1))
+    told = next((slot for count, slot in reversed(counted) if _to_be_told(count)), incident.last_told)
+    return Incident(incident.kind, incident.opened, counted[-1][0], told, slots[-1])
+
+
+def _to_be_told(count: int) -> bool:
+    """Whether a condition is told in the hour in which it is seen for the `count`th time."""
+    return count in TOLD_AT or count % TOLD_EVERY == 0
 
 
 def recovered(incidents: Mapping[str, Incident], kind: str) -> tuple[dict[str, Incident], Incident | None]:

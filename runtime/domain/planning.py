@@ -12,22 +12,26 @@ when prices were read again, is not bought at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
-from runtime.domain.decision import Decision, Exit, ExitReason, Gate, Plan, PlannedOrder
+from runtime.domain.decision import Decision, Exit, ExitReason, Gate, Plan, PlannedOrder, Target
 from runtime.domain.instruments import buy_lots, sell_lots
 from runtime.domain.limits import jumped
 from runtime.domain.market import Snapshot
-from runtime.domain.money import CASH, CORE, FUEL, ZERO, clamp, floor_to_places, plain
+from runtime.domain.money import CASH, CORE, FUEL, ONE, ZERO, clamp, floor_to_places, plain
 from runtime.domain.orders import Side, Sleeve
 from runtime.domain.remembering import remembered
 from runtime.domain.settings import StrategySettings
-from runtime.domain.valuation import Wallet, trend_value, values_of
+from runtime.domain.valuation import Wallet, total, trend_value, values_of
+from runtime.domain.values import Value
 
 CENT_PLACES = 2
 NOTHING = Plan()
 CORE_PAIR = CORE + CASH
 FUEL_PAIR = FUEL + CASH
+GateName = tuple[str, Sleeve, str]
+"""A gate without its numbers: name, sleeve, symbol."""
 
 
 def plan_sells(decision: Decision, snapshot: Snapshot, wallet: Wallet) -> Plan:
@@ -114,12 +118,11 @@ def plan_buys(decision: Decision, snapshot: Snapshot, wallet: Wallet, settings: 
     values = values_of(wallet, judged if judged is known else {**known, **judged})
     free = wallet.free.get(CASH, ZERO)
     purse = _Purse(decision, snapshot, wallet, settings)
-    trend = trend_value(wallet, values)
-    trend_cash = clamp(decision.equity * decision.trend_target_ratio - trend, ZERO, wallet.cash)
-    _plan_entries(purse, values, trend, trend_cash)
-    core = values.get(CORE, ZERO)
-    dca_cash = clamp(decision.equity * decision.btc_target_ratio - core, ZERO, wallet.cash - trend_cash)
-    _plan_dca(purse, dca_cash)
+    budgets = _budgets(
+        wallet, values, decision.equity * decision.trend_target_ratio, decision.equity * decision.btc_target_ratio
+    )
+    _plan_entries(purse, values, budgets)
+    _plan_dca(purse, budgets.core_cash)
     if decision.fuel:
         purse.buy(Sleeve.CASH, FUEL_PAIR, settings.fuel_order, "fuel")
     redeem = ZERO
@@ -129,6 +132,32 @@ def plan_buys(decision: Decision, snapshot: Snapshot, wallet: Wallet, settings: 
     return Plan(tuple(purse.orders), redeem=redeem, gates=tuple(purse.gates))
 
 
+def gates_of_nothing(
+    decision: Decision, wallet: Wallet, values: Mapping[str, Decimal], btc_ratio: Decimal, settings: StrategySettings
+) -> list[GateName] | None:
+    """The gates of `plan_buys` for this decision at other amounts, where it certainly plans no order: what is missing,
+    or the cash for it, is too little before any cap is looked at. None where `plan_buys` itself must be asked.
+
+    `values` are what is held (USDT by asset), `btc_ratio` bitcoin's share of equity at them.
+    """
+    equity, gates = total(values), list[GateName]()
+    budgets = _budgets(wallet, values, equity * (ONE - btc_ratio), equity * btc_ratio)
+    for target in decision.targets:
+        if target.symbol not in decision.entries:
+            continue
+        _, shortfall, least = _missing(target, budgets, values, equity, settings)
+        if shortfall >= least:
+            if budgets.trend_cash or not settings.buy_min:
+                return None
+            gates.append(("trend_cash", Sleeve.TREND, target.symbol))
+        gates.append(("below_minimum", Sleeve.TREND, target.symbol))
+    if decision.dca is not None:
+        if budgets.core_cash >= settings.buy_min:
+            return None
+        gates.append(("dca_cash_low", Sleeve.BTC_CORE, CORE_PAIR))
+    return None if decision.fuel else gates
+
+
 @remembered
 def _refill(wallet: Wallet, settings: StrategySettings) -> Plan:
     """What spot lacks of its target when nothing is bought."""
@@ -136,15 +165,38 @@ def _refill(wallet: Wallet, settings: StrategySettings) -> Plan:
     return Plan(redeem=redeem) if redeem else NOTHING
 
 
-def _plan_entries(purse: _Purse, values: Mapping[str, Decimal], trend: Decimal, trend_cash: Decimal) -> None:
+@dataclass(frozen=True, slots=True)
+class _Budgets(metaclass=Value):
+    """What the trend sleeve is worth, and what it and the core may spend (USDT)."""
+
+    trend: Decimal
+    trend_cash: Decimal
+    core_cash: Decimal
+
+
+def _budgets(wallet: Wallet, values: Mapping[str, Decimal], trend_target: Decimal, core_target: Decimal) -> _Budgets:
+    """The budgets that bring both sleeves to their targets (USDT): the trend's comes first."""
+    trend, cash = trend_value(wallet, values), wallet.cash
+    trend_cash = clamp(trend_target - trend, ZERO, cash)
+    return _Budgets(trend, trend_cash, clamp(core_target - values.get(CORE, ZERO), ZERO, cash - trend_cash))
+
+
+def _missing(
+    target: Target, budgets: _Budgets, values: Mapping[str, Decimal], equity: Decimal, settings: StrategySettings
+) -> tuple[Decimal, Decimal, Decimal]:
+    """What a target should be worth, what is missing of it, and the least that is bought at a time (USDT)."""
+    full = min(target.weight * (budgets.trend + budgets.trend_cash), settings.max_symbol_ratio * equity)
+    shortfall = full - values.get(target.symbol.removesuffix(CASH), ZERO)
+    return full, shortfall, max(settings.buy_min, settings.top_up_ratio * full)
+
+
+def _plan_entries(purse: _Purse, values: Mapping[str, Decimal], budgets: _Budgets) -> None:
     decision, settings = purse.decision, purse.settings
-    left = trend_cash
+    left = budgets.trend_cash
     for target in decision.targets:
         if target.symbol not in decision.entries:
             continue
-        full = min(target.weight * (trend + trend_cash), settings.max_symbol_ratio * decision.equity)
-        shortfall = full - values.get(target.symbol.removesuffix(CASH), ZERO)
-        least = max(settings.buy_min, settings.top_up_ratio * full)
+        full, shortfall, least = _missing(target, budgets, values, decision.equity, settings)
         if shortfall < least:
             purse.gate("below_minimum", Sleeve.TREND, target.symbol, shortfall=shortfall, min=least, target=full)
             continue

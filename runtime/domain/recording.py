@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from runtime.domain.ledger import fees
-from runtime.domain.money import CASH, CORE, ZERO, plain
+from runtime.domain.money import CASH, CORE, FUEL, ZERO, plain
 from runtime.domain.orders import Intent, Side, Status
 from runtime.domain.report import Equity, Report
 from runtime.domain.slots import slot_date
@@ -24,9 +24,12 @@ from runtime.domain.track import (
     read_columns,
     trade_document,
 )
+from runtime.domain.valuation import MANAGED_APART
 
 _NAMED = attrgetter("sleeve", "name")
 Row = tuple[float | int, ...]
+Worth = tuple[Mapping[str, Decimal], Decimal]
+"""What an hour saw: the value of each asset, and the price of bitcoin (USDT)."""
 
 
 class Recorder:
@@ -39,6 +42,7 @@ class Recorder:
         self.rungs = {name: at for at, name in enumerate(begun.rungs)}
         self.gate_sets = {frozenset(map(_parted, names)): at for at, names in enumerate(begun.gate_sets)}
         self.trades, self.day_count = list(trades), day_count
+        self._cash = ZERO
         self._last: Row = tuple(column[-1] if column else 0 for column in self.hours.values())
 
     def note(self, report: Report, before: State | None, after: State | None, flow: Decimal) -> None:
@@ -47,6 +51,7 @@ class Recorder:
         if worth is None or after is None:
             self._repeat(report.exit_code, flow)
             return
+        self._cash = worth.cash
         self._last = (
             *_amounts(worth, flow, after.prices.get(CORE + CASH, ZERO)),
             report.exit_code,
@@ -59,10 +64,11 @@ class Recorder:
             if intent.status is Status.DONE and intent.order is not None and intent.order.executed_qty:
                 self.trades.append(_trade(intent, before, after))
 
-    def go_on(self, worth: Equity, price: Decimal) -> None:
-        """Append an hour that went as the one before, but for what things are worth and the price of bitcoin."""
-        self._last = (*_amounts(worth, ZERO, price), *self._last[len(FLOATS) :])
-        self.rows.append(self._last)
+    def go_on(self, hours: Iterable[Worth]) -> None:
+        """Append hours that went as the one before, and moved no cash, but for what things are worth."""
+        same = self._last[len(FLOATS) :]
+        self.rows.extend([(*_worth(self._cash, *worth), *same) for worth in hours])
+        self._last = self.rows[-1]
 
     def _repeat(self, exit_code: int, flow: Decimal) -> None:
         """An hour that ended before it saw anything: what is owned is worth what it was."""
@@ -105,6 +111,13 @@ def _amounts(worth: Equity, flow: Decimal, price: Decimal) -> Iterator[float]:
     """A row's amounts, in the order of `track.FLOATS`."""
     cash, core, trend, fuel = worth.cash, worth.btc, worth.trend, worth.fuel
     return map(float, (cash + fuel + trend + core, cash, core, trend, fuel, flow, price))
+
+
+def _worth(cash: Decimal, values: Mapping[str, Decimal], price: Decimal) -> Iterator[float]:
+    """The same of an hour without a flow: cash, what each asset is worth, and the price of bitcoin."""
+    core, fuel = values.get(CORE, ZERO), values.get(FUEL, ZERO)
+    trend = sum([value for asset, value in values.items() if asset not in MANAGED_APART], ZERO)
+    return map(float, (cash + fuel + trend + core, cash, core, trend, fuel, ZERO, price))
 
 
 def _index(table: dict[Any, int], value: object) -> int:

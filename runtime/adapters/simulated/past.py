@@ -65,6 +65,20 @@ class PastMarket:
             self._rows = hourly_prices(self._candles.hourly, self._rows_ms, AT_ONCE_MS // HOUR_MS)
         return self._rows[(now - self._rows_ms) // HOUR_MS]
 
+    def coming(self, symbols: Sequence[str]) -> Sequence[Prices]:
+        """The prices of this hour and of those after it today, while the exchange is open, the same pairs have a price,
+        and nothing about `symbols` can change. Only for who looks whether anything could be decided at them.
+        """
+        (now, _), prices = self.instruments(symbols), self.prices()
+        at, until_ms = (now - self._rows_ms) // HOUR_MS, min(_floor(now, DAY_MS) + DAY_MS, self._listing[3])
+        rows = [prices]
+        for at_ms in range(_floor(now, HOUR_MS) + HOUR_MS, until_ms, HOUR_MS):
+            row = self._rows[at + len(rows)]
+            if at_ms in self._closed or row.keys() != prices.keys():
+                break
+            rows.append(row)
+        return rows
+
     def instruments(self, symbols: Sequence[str]) -> tuple[int, Mapping[str, Instrument]]:
         """The pairs. They stand until something can have changed: filters are reviewed each month, and a pair trades
         for two days after an hour that is known to have closed; one that does not trade is looked at every time.
