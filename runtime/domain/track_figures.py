@@ -183,11 +183,17 @@ def _gates(track: Track) -> dict[str, tuple[float, ...]]:
     """The most frequent gates: the share of each month's hours in which they were met."""
     met: dict[str, Counter[str]] = {}
     hours: Counter[str] = Counter()
-    for hour, time_ms in enumerate(track.times_ms()):
-        month = date_at(time_ms).isoformat()[:7]
-        hours[month] += 1
-        for gate in set(track.gates_at(hour)):
-            met.setdefault(gate, Counter())[month] += 1
+    begun, sets = 0, track.columns.gate_sets
+    for end in _day_ends(track):
+        month, day = (
+            date_at(track.first_ms + end * HOUR_MS).isoformat()[:7],
+            track.columns.hours["gates"][begun : end + 1],
+        )
+        hours[month] += len(day)
+        for met_together, count in Counter(day).items():
+            for gate in set(sets[met_together]):
+                met.setdefault(gate, Counter())[month] += count
+        begun = end + 1
     often = sorted(met, key=lambda gate: (-met[gate].total(), gate))[:GATES_SHOWN]
     return {gate: tuple(met[gate][month] / hours[month] for month in hours) for gate in often}
 

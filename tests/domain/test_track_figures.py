@@ -70,6 +70,18 @@ def test_a_gate_is_shown_by_the_share_of_hours_it_held_something_back() -> None:
     assert figures.gates == {"trend:degraded_source": (0.25,)}
 
 
+def test_each_month_has_its_own_share_of_a_gate_from_its_first_hour_to_its_last() -> None:
+    """31 days of which the last hour is held back, and half a February day that begins held back and ends in the run."""
+    hours = 31 * 24 + 12
+    figures = figures_of(
+        track([100.0] * hours, [10.0] * hours, gates=[*[0] * (31 * 24 - 1), 1, *[1] * 3, *[0] * 9])
+    )  # fmt: skip
+    assert figures.months == ("2024-01", "2024-02")
+    assert figures.gates == {"trend:degraded_source": (1 / (31 * 24), 3 / 12)}
+    none = figures_of(track([100.0] * hours, [10.0] * hours))
+    assert none.gates == {}
+
+
 def test_without_sales_or_spread_there_is_no_figure_and_no_zero() -> None:
     figures = figures_of(track([100.0], [10.0]))
     run = figures.curves[0].measures
