@@ -71,7 +71,7 @@ def test_a_gate_is_shown_by_the_share_of_hours_it_held_something_back() -> None:
 
 
 def test_each_month_has_its_own_share_of_a_gate_from_its_first_hour_to_its_last() -> None:
-    """31 days of which the last hour is held back, and half a February day that begins held back and ends in the run."""
+    """31 days of which the last hour is held back, and half a February day that begins held back."""
     hours = 31 * 24 + 12
     figures = figures_of(
         track([100.0] * hours, [10.0] * hours, gates=[*[0] * (31 * 24 - 1), 1, *[1] * 3, *[0] * 9])
