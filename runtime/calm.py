@@ -40,7 +40,7 @@ from runtime.domain.report import Report
 from runtime.domain.slots import HOUR_MS, slot_at
 from runtime.domain.standing import Fresh, Steadiness
 from runtime.domain.state import Performance
-from runtime.domain.valuation import total, values_of
+from runtime.domain.valuation import total, values_at, values_of
 from runtime.errors import EngineError
 from runtime.first_reads import pairs_and_offset, pairs_due
 from runtime.hour import LEASE_S, Hour
@@ -52,8 +52,8 @@ from runtime.snapshot import chosen, highest
 Row = tuple[int, Prices]
 """A moment (epoch ms) and the prices known then."""
 NO_PRICES: Prices = {}
-REACHES = (24, 8, 2)
-"""How many hours are judged together: fewer where among more of them prices change an answer."""
+REACHES = (24, 8)
+"""Up to which hour those after this one are judged together: fewer where prices of all of them change an answer."""
 
 
 class Calm:
@@ -88,12 +88,15 @@ class Calm:
 
     def _passed(self, rest: Rest, world: World, until_ms: int) -> list[Worth]:
         """Do this hour if it is calm, and as many of those after it today as are."""
-        rows = _rows(rest, world, until_ms)
+        rows, steadiness = _rows(rest, world, until_ms), self._steadiness
+        passed = _stretch(rest, world, steadiness, rows[:1])
+        if not passed:
+            return []
         for count in sorted({min(len(rows), reach) for reach in REACHES}, reverse=True):
-            passed = _stretch(rest, world, self._steadiness, rows[:count])
-            if passed:
-                return passed
-        return []
+            more = _stretch(rest, world, steadiness, rows[1:count])
+            if more:
+                return passed + more
+        return passed
 
     def settle(self) -> None:
         """Write what calm hours have left since the last writing: the newest one's state, as if each had written it."""
@@ -152,8 +155,7 @@ def _stretch(rest: Rest, world: World, steadiness: Steadiness, rows: Sequence[Ro
     if not rows or (len(rows) > 1 and not _stands_between(rest, world, steadiness, rows)):
         return []
     standing, performance, passed = rest.standing, rest.newest.performance, list[Worth]()
-    for row in rows:
-        values = values_of(standing.wallet, row[1])
+    for row, values in zip(rows, values_at(standing.wallet, [prices for _, prices in rows]), strict=True):
         after = linked(performance, total(values), ZERO)
         if not _as_before(rest, row, values, after, steadiness):
             break
@@ -172,14 +174,14 @@ def _newest(
     """What these hours leave behind; None where they are not calm after all."""
     known, (now_ms, prices) = rest.newest, rows[-1]
     before = rows[-2][1] if len(rows) > 1 else known.prices
-    slots, highs = [slot_at(at_ms) for at_ms, _ in rows], _highs(rest, world, prices, now_ms)
-    fresh = Fresh(slots[-1], prices, before, highs, values_of(rest.standing.wallet, prices), known.memory)
+    slot, highs = slot_at(now_ms), _highs(rest, world, prices, now_ms)
+    fresh = Fresh(slot, prices, before, highs, values_of(rest.standing.wallet, prices), known.memory)
     memory = steadiness.memory(rest.standing, fresh)
     if memory is None:
         return None
-    incidents = observe_all(known.incidents, slots)
+    incidents = observe_all(known.incidents, [slot_at(at_ms) for at_ms, _ in rows]) if known.incidents else {}
     cache = reduce(_cache, [at_ms for at_ms, _ in rows], known.cache)
-    return Newest(now_ms, slots[-1], prices, memory, performance, incidents, cache)
+    return Newest(now_ms, slot, prices, memory, performance, incidents, cache)
 
 
 def _stands_between(rest: Rest, world: World, steadiness: Steadiness, rows: Sequence[Row]) -> bool:

@@ -7,7 +7,7 @@ cannot be trusted this hour still values a holding at its last known price: stal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -61,10 +61,17 @@ def wallet_of(ledger: Balances, account: Account, earn: Mapping[str, EarnPositio
 @remembered
 def values_of(wallet: Wallet, prices: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
     """USDT value of each managed asset; an asset without any known price counts as 0."""
-    return {
-        asset: quantity if asset == CASH else quantity * prices.get(asset + CASH, ZERO)
-        for asset, quantity in wallet.quantities.items()
-    }
+    (values,) = values_at(wallet, (prices,))
+    return values
+
+
+def values_at(wallet: Wallet, hours: Sequence[Mapping[str, Decimal]]) -> list[Mapping[str, Decimal]]:
+    """The same at the prices of several hours."""
+    held = [(asset, asset + CASH, quantity) for asset, quantity in wallet.quantities.items()]
+    return [
+        {asset: quantity if asset == CASH else quantity * prices.get(pair, ZERO) for asset, pair, quantity in held}
+        for prices in hours
+    ]
 
 
 @remembered
