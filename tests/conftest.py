@@ -13,7 +13,7 @@ from tests.support import sockets
 
 # The same examples in every run and no time limit on one: a red run on any machine is red on all.
 # `pytest --hypothesis-profile explore` looks further, with new examples each time.
-hypothesis.settings.register_profile("repeatable", max_examples=50, derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("repeatable", max_examples=100, derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("explore", max_examples=2000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("repeatable")
 

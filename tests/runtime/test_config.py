@@ -51,7 +51,7 @@ def problems(environment: dict[str, str], **overrides: object) -> tuple[str, ...
     return caught.value.problems
 
 
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(NAMES), TEXTS, max_size=8))
 def test_any_environment_gives_settings_or_names_every_wrong_variable(environment: dict[str, str]) -> None:
     found = outcome(environment)
@@ -71,7 +71,7 @@ def test_a_default_that_does_not_go_with_what_was_given_is_one_problem() -> None
     assert "must be at least buy_min (16)" in problem
 
 
-@settings(max_examples=80)
+@settings(max_examples=200)
 @given(st.dictionaries(st.text(string.ascii_uppercase + "_", min_size=1, max_size=30), TEXTS, max_size=5))
 def test_variables_of_others_are_ignored_and_ours_never_lost(environment: dict[str, str]) -> None:
     ours = [n for n in environment if n.startswith(("STRATEGY_", "ENGINE_", "BINANCE_", "TG_")) and n not in NAMES]

@@ -124,7 +124,7 @@ def lines_changed(draw: st.DrawFn, body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("shape", "body"), [*BODIES.items(), (OWN, EXPONENTS)], ids=["own", "public", "exponents"])
-@settings(max_examples=100)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_a_changed_text_is_read_as_what_it_says_or_refused_with_a_named_row(
     shape: Shape, body: bytes, data: st.DataObject
