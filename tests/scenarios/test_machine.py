@@ -379,7 +379,7 @@ class Account(RuleBasedStateMachine):
 
 
 TestAccount = pytest.mark.timeout(900)(Account.TestCase)  # a red one takes its time to shrink to a short story
-TestAccount.settings = settings(max_examples=80, stateful_step_count=14)
+TestAccount.settings = settings(max_examples=150, stateful_step_count=14)
 
 
 def told(*steps: Callable[[Account], object]) -> None:
