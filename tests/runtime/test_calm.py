@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from runtime.adapters.candles import read_candles
@@ -147,7 +147,12 @@ def weathered(history: History, seed: int, swing: float, drift: float, holes: in
     together=st.integers(2, 23),
     named=st.sampled_from(SETTINGS),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.generate],  # an example is a week both ways: finding a smaller one takes minutes
+)
 def test_random_markets_leave_the_same_either_way(
     warm: History,
     seed: int,
