@@ -23,7 +23,8 @@ the states that are left, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import reduce
 
@@ -77,26 +78,24 @@ class Calm:
             self._rest, self._done = rest_after(*self._done), None
         rest, passed = self._rest, list[Worth]()
         if rest is not None and rest.is_of(settings, world) and strategy is self._steadiness.strategy:
-            try:
-                passed = self._passed(rest, world, until_ms)
-            except EngineError:
-                passed = []
+            with suppress(EngineError):
+                for part in self._parts(rest, world, until_ms):
+                    passed.extend(part)
         if not passed:
             self.settle()
             self._rest = None
         return passed
 
-    def _passed(self, rest: Rest, world: World, until_ms: int) -> list[Worth]:
-        """Do this hour if it is calm, and as many of those after it today as are."""
-        rows, steadiness = _rows(rest, world, until_ms), self._steadiness
-        passed = _stretch(rest, world, steadiness, rows[:1])
-        if not passed:
-            return []
-        for count in sorted({min(len(rows), reach) for reach in REACHES}, reverse=True):
-            more = _stretch(rest, world, steadiness, rows[1:count])
+    def _parts(self, rest: Rest, world: World, until_ms: int) -> Iterator[list[Worth]]:
+        """Do this hour if it is calm, then as many of those after it today as are; what each part saw, once done."""
+        rows = _rows(rest, world, until_ms)
+        passed = _stretch(rest, world, self._steadiness, rows[:1])
+        yield passed
+        for count in sorted({min(len(rows), reach) for reach in REACHES}, reverse=True) if passed else ():
+            more = _stretch(rest, world, self._steadiness, rows[1:count])
+            yield more
             if more:
-                return passed + more
-        return passed
+                return
 
     def settle(self) -> None:
         """Write what calm hours have left since the last writing: the newest one's state, as if each had written it."""

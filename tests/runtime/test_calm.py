@@ -30,6 +30,7 @@ from runtime.domain.standing import Fresh, Standing
 from runtime.domain.state import State
 from runtime.domain.track import Track
 from runtime.domain.valuation import values_of
+from runtime.errors import Unavailable
 from runtime.hour import Hour
 from runtime.rest import gate_names
 from runtime.wiring_past import PastAccount, past_of
@@ -244,6 +245,23 @@ def test_a_control_that_expires_in_the_middle_of_a_day_ends_a_row_of_calm_hours(
     full, short = (run_history(account, PLAN) for account in looked)
     assert short == full
     assert next(trade.time_ms for trade in full.trades if trade.sleeve == "trend") // HOUR_MS == ends_ms // HOUR_MS
+
+
+def test_an_hour_that_is_done_stays_done_where_those_after_it_cannot_be_seen(warm: History) -> None:
+    looked = [Looked(past_of(past_settings(), warm, PLAN), together) for together in (0, 24)]
+    now_ms, highest = looked[1].world.clock.now_ms, looked[1].world.highest
+    assert highest is not None
+
+    def seen(symbol: str, since_ms: int, at_ms: int) -> Decimal | None:
+        if at_ms > now_ms():
+            raise Unavailable("highs", "not yet")
+        return highest(symbol, since_ms, at_ms)
+
+    looked[1].world = looked[1].account.world = replace(looked[1].world, highest=seen)
+    full, short = (run_history(account, PLAN) for account in looked)
+    assert short == full
+    assert full.trades
+    assert looked[1].in_full < looked[0].in_full / 3
 
 
 @pytest.fixture(scope="module")
