@@ -176,8 +176,8 @@ def highest(world: World, symbol: str, position: Position, now_ms: int) -> Decim
 def _behind(series: Series, symbols: tuple[str, ...], today: date) -> tuple[str, ...]:
     """The symbols whose series does not end with yesterday."""
     yesterday_ms = day_start_ms(today) - DAY_MS
-    candles = {symbol: series.get(symbol) for symbol in symbols if symbol != FUEL_PAIR}
-    return tuple([s for s, cached in candles.items() if cached is None or cached.last_open_ms != yesterday_ms])
+    candles = ((symbol, series.get(symbol)) for symbol in symbols if symbol != FUEL_PAIR)
+    return tuple([s for s, cached in candles if cached is None or cached.last_open_ms != yesterday_ms])
 
 
 def _due(series: Series, symbols: tuple[str, ...], today: date) -> Mapping[str, tuple[int | None, int]]:

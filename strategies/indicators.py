@@ -106,16 +106,14 @@ def _with_reported(facts: SymbolFacts, series: DailySeries) -> SymbolFacts:
 
 def _decisive(series: DailySeries, smoothing: Smoothing) -> SymbolFacts:
     closes = series.close[-SMA_DAYS:]
+    averages = mean_of_last(closes, 20), mean_of_last(closes, 60), mean_of_last(closes, SMA_DAYS)
+    rates = rate_of_change(closes, 20), rate_of_change(closes, 60), rate_of_change(closes, 120)
     return SymbolFacts(
-        close=closes[-1],
-        sma20=mean_of_last(closes, 20),
-        sma60=mean_of_last(closes, 60),
-        sma200=mean_of_last(closes, SMA_DAYS),
-        roc20=rate_of_change(closes, 20),
-        roc60=rate_of_change(closes, 60),
-        roc120=rate_of_change(closes, 120),
-        vol20=volatility(closes, VOL_DAYS),
-        atr14=average_true_range(series, ATR_DAYS, smoothing),
+        closes[-1],
+        *averages,
+        *rates,
+        volatility(closes, VOL_DAYS),
+        average_true_range(series, ATR_DAYS, smoothing),
         avg_quote_vol_30=mean_of_last(series.quote_volume, 30),
         age_days=len(series.close),
     )

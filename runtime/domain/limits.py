@@ -200,9 +200,9 @@ def _usual(
     daily: DailyMarket, settings: StrategySettings
 ) -> tuple[Sequence[str], Sequence[Decimal], Sequence[Decimal]]:
     """The pairs, and between which prices (exclusive) each has not jumped from its last close; that holds all day."""
-    reach = settings.price_jump_max
+    low, high = ONE - settings.price_jump_max, ONE + settings.price_jump_max
     closes = [exact(series.close[-1]) for series in daily.series.values()]
-    return tuple(daily.series), [close * (ONE - reach) for close in closes], [close * (ONE + reach) for close in closes]
+    return tuple(daily.series), [close * low for close in closes], [close * high for close in closes]
 
 
 def _suspicion(price: Decimal, known: Sequence[Decimal], settings: StrategySettings) -> Fault | None:

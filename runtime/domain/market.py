@@ -146,7 +146,10 @@ class SymbolFacts(metaclass=Value):
     def complete(self) -> bool:
         """Whether all of sma, roc, vol20 and atr14 are known and finite."""
         needed = (self.sma20, self.sma60, self.sma200, self.roc20, self.roc60, self.roc120, self.vol20, self.atr14)
-        return None not in needed and all(map(math.isfinite, needed))  # type: ignore[arg-type] # none of them is None
+        try:
+            return all(map(math.isfinite, needed))  # type: ignore[arg-type] # None is refused, and caught
+        except TypeError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)

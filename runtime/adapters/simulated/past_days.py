@@ -7,7 +7,7 @@ columns, value by value.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_right
 
 from runtime.domain.candle_columns import CandleColumns
 from runtime.domain.market import DailySeries, Part
@@ -23,32 +23,31 @@ class PastDays:
         self._high, self._low, self._close = tuple(columns.high), tuple(columns.low), tuple(columns.close)
         rows = zip(columns.quote_volume, columns.close, columns.volume, strict=True)
         self._turnover = tuple([close * volume if math.isnan(quote) else quote for quote, close, volume in rows])
-        self._given: tuple[DailySeries | None, int] = (None, 0)
+        self._given: DailySeries | None = None
+        self._first, self._stop = 0, 0
 
     def after(self, cached: DailySeries, count: int, now_ms: int) -> DailySeries | None:
         """`cached` with the one day that has closed since, of all of them the newest `count`; None if it is not just
         one, or if `cached` holds other days than the columns.
         """
-        next_ms, opens_ms = cached.last_open_ms + DAY_MS, self._opens_ms
-        if not next_ms + DAY_MS <= now_ms < next_ms + 2 * DAY_MS:
+        if cached is not self._given and not self._found(cached):
             return None
-        given, at = self._given
-        if cached is not given:
-            at = bisect_left(opens_ms, next_ms)
-            if not self._holds(cached, at):
-                return None
-        if at == len(opens_ms) or opens_ms[at] != next_ms:
+        at, opens_ms = self._stop, self._opens_ms
+        next_ms = opens_ms[at - 1] + DAY_MS
+        if not next_ms + DAY_MS <= now_ms < next_ms + 2 * DAY_MS or at == len(opens_ms) or opens_ms[at] != next_ms:
             return None
-        made = self._cut(at + 1 - min(count, len(cached.close) + 1), at + 1)
-        self._given = made, at + 1
-        return made
+        self._first, self._stop = max(self._first, at + 1 - count), at + 1
+        self._given = self._cut(self._first, self._stop)
+        return self._given
 
-    def _holds(self, cached: DailySeries, stop: int) -> bool:
-        """Whether the days before index `stop` are those of `cached`, without a gap."""
-        first, opens_ms = stop - len(cached.close), self._opens_ms
-        if first < 0 or opens_ms[stop - 1] - opens_ms[first] != (stop - 1 - first) * DAY_MS:
+    def _found(self, series: DailySeries) -> bool:
+        """Whether the columns hold just the days of `series`, without a gap; then that is where they go on."""
+        stop = bisect_right(self._opens_ms, series.last_open_ms)
+        first = stop - len(series.close)
+        if first < 0 or self._cut(first, stop) != series or self._opens_ms[stop - 1] != series.last_open_ms:
             return False
-        return self._cut(first, stop) == cached
+        self._given, self._first, self._stop = series, first, stop
+        return True
 
     def _cut(self, first: int, stop: int) -> DailySeries:
         """The days from index `first` up to, not including, `stop`."""
