@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from runtime.domain.alerts import Alert
@@ -223,6 +224,7 @@ class Gather(Protocol):
         """The result, or the `EngineError` it raised, of each call by name. Other exceptions propagate."""
 
 
+@lru_cache(16)
 def _no_key(salt: str) -> str:
     return digest(salt, "")
 

@@ -69,7 +69,7 @@ class Instrument:
     @property
     def step(self) -> Decimal:
         """The smallest step that satisfies both lot rules and the asset's precision."""
-        return common_step((self.lot.step, self.market_lot.step, ONE.scaleb(-self.base_precision)))
+        return common_step(self.lot.step, self.market_lot.step, ONE.scaleb(-self.base_precision))
 
     @property
     def min_qty(self) -> Decimal:

@@ -7,8 +7,8 @@ helper names its direction, so that nothing is ever rounded up into money that i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
+from functools import lru_cache
 from math import lcm
 from typing import Annotated
 
@@ -78,8 +78,11 @@ def divide_down(value: Decimal, by: Decimal) -> Decimal:
     return _WIDE.divide(value, by)
 
 
-def common_step(steps: Iterable[Decimal]) -> Decimal:
-    """The smallest amount that is a multiple of every step; steps of 0 are off, and 0 if all are."""
+@lru_cache(maxsize=1024)
+def common_step(*steps: Decimal) -> Decimal:
+    """The smallest amount that is a multiple of every step; steps of 0 are off, and 0 if all are. Equal steps have one
+    answer, however they are written, and each pair's are asked for again and again.
+    """
     fractions = [step.as_integer_ratio() for step in steps if step > 0]
     if not fractions:
         return ZERO

@@ -52,7 +52,8 @@ def _trend_assets(quantities: Mapping[str, Decimal]) -> tuple[str, ...]:
 def wallet_of(ledger: Balances, account: Account, earn: Mapping[str, EarnPosition] | None) -> Wallet:
     """The managed wallet: never more than the ledger owns, never more than the account has free."""
     quantities = {asset: owned for asset, owned in owned_of(ledger).items() if owned > 0}
-    free = {asset: max(ZERO, min(ledger.of(Book.SPOT, asset), account.free(asset))) for asset in quantities}
+    spot = ledger.assets(Book.SPOT)
+    free = {asset: max(ZERO, min(spot.get(asset, ZERO), account.free(asset))) for asset in quantities}
     position = (earn or {}).get(CASH)
     redeemable = min(ledger.of(Book.EARN, CASH), position.redeemable) if position else ZERO
     return Wallet(quantities, free, max(ZERO, redeemable))

@@ -92,7 +92,7 @@ def test_a_quotient_rounded_down_never_costs_more_than_there_was(value: Decimal,
 
 @given(st.lists(steps, min_size=1, max_size=3))
 def test_the_common_step_is_the_least_multiple_of_every_step(given_steps: list[Decimal]) -> None:
-    common = common_step(given_steps)
+    common = common_step(*given_steps)
     assert common > 0
     assert all(is_multiple(common, step) for step in given_steps)
     for prime in (2, 3, 5, 7, 11, 13):  # no smaller amount: no prime part of it can be left out
@@ -111,7 +111,10 @@ def test_the_common_step_is_the_least_multiple_of_every_step(given_steps: list[D
     ],
 )
 def test_the_common_step_of_known_steps(given_steps: list[str], expected: str) -> None:
-    assert common_step(D(step) for step in given_steps) == D(expected)
+    steps = [D(step) for step in given_steps]
+    written_otherwise = [step.normalize() for step in steps]
+    assert str(common_step(*steps)) == str(common_step.__wrapped__(*written_otherwise))
+    assert common_step(*steps) == D(expected)
 
 
 @given(value=st.decimals(allow_nan=False, allow_infinity=False, min_value=D("-1e60"), max_value=D("1e60")))

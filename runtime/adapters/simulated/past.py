@@ -48,7 +48,7 @@ class PastMarket:
         self._rows_ms, self._rows = -AT_ONCE_MS, list[Prices]()
         self._days: dict[str, PastDays] = {}
         self._peaks: dict[str, tuple[int, int, int]] = {}
-        self._listing: tuple[Sequence[str], Mapping[str, Instrument], int, int] = ((), {}, 0, 0)
+        self._listings: dict[tuple[str, ...], tuple[dict[str, Instrument], int, int]] = {}
         self._reviewed: dict[tuple[str, int, bool], Instrument] = {}
 
     def open_at(self, now_ms: int) -> bool:
@@ -84,8 +84,9 @@ class PastMarket:
         for two days after an hour that is known to have closed; one that does not trade is looked at every time.
         """
         now = self._now()
-        asked, known, made_ms, until_ms = self._listing
-        if asked != symbols or not made_ms <= now < until_ms:
+        asked = tuple(symbols)
+        known, made_ms, until_ms = self._listings.get(asked, ({}, 0, 0))
+        if not made_ms <= now < until_ms:
             month = date_at(now).replace(day=1)
             known, until_ms = {}, day_start_ms((month + timedelta(days=31)).replace(day=1))
             for symbol in symbols:
@@ -94,7 +95,7 @@ class PastMarket:
                 trading = _floor(now, HOUR_MS) <= trades_until_ms
                 known[symbol] = self._instrument(hourly, day_start_ms(month), now, trading=trading)
                 until_ms = min(until_ms, trades_until_ms)
-            self._listing = symbols, known, now, until_ms
+            self._listings[asked] = known, now, until_ms
         return now, known
 
     def highest(self, symbol: str, since_ms: int, now_ms: int) -> Decimal | None:
