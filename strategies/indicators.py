@@ -127,11 +127,11 @@ def btc_facts(closes: Sequence[float], cost: Cost, floor: float, share: float) -
     """
     closes = closes[-BTC_DAYS_USED:]
     scores = zscores(closes, SMA_DAYS)
-    geometric = cost_of_last(closes, "geometric")
+    ma200, geometric = mean_of_last(closes, SMA_DAYS), cost_of_last(closes, "geometric")
     return BtcFacts(
         close=closes[-1],
-        ma200=mean_of_last(closes, SMA_DAYS),
-        ma200_slope=_slope(closes),
+        ma200=ma200,
+        ma200_slope=_slope(ma200, closes),
         zscore=scores[-1] if scores else None,
         sell_trigger=_sell_trigger(scores, floor, share),
         geom200=geometric,
@@ -236,9 +236,9 @@ def cost_of_last(closes: Sequence[float], cost: Cost) -> float | None:
     return math.exp(math.fsum(map(math.log, last)) / SMA_DAYS)
 
 
-def _slope(closes: Sequence[float]) -> float | None:
-    now, before = mean_of_last(closes, SMA_DAYS), mean_of_last(closes[-SMA_DAYS - SLOPE_DAYS : -SLOPE_DAYS], SMA_DAYS)
-    return None if now is None or before is None else now / before - 1
+def _slope(ma200: float | None, closes: Sequence[float]) -> float | None:
+    before = mean_of_last(closes[-SMA_DAYS - SLOPE_DAYS : -SLOPE_DAYS], SMA_DAYS)
+    return None if ma200 is None or before is None else ma200 / before - 1
 
 
 def _sell_trigger(scores: Sequence[float], floor: float, share: float) -> float | None:

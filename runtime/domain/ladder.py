@@ -155,7 +155,7 @@ def _climbed(
         if reading.rung is not Rung.LAST_KNOWN_GOOD:
             break
     resolution = judge.static(tried) if chosen is None else judge.resolution(*chosen, tried)
-    return changed(resolution, conflict=conflict, notes=tuple(notes))
+    return changed(resolution, conflict=conflict, notes=tuple(notes)) if conflict or notes else resolution
 
 
 def status_after(previous: PoolStatus | None, resolution: Resolution, slot: str) -> PoolStatus:

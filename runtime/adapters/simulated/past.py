@@ -87,13 +87,13 @@ class PastMarket:
         asked = tuple(symbols)
         known, made_ms, until_ms = self._listings.get(asked, ({}, 0, 0))
         if not made_ms <= now < until_ms:
-            month = date_at(now).replace(day=1)
-            known, until_ms = {}, day_start_ms((month + timedelta(days=31)).replace(day=1))
+            month, hour_ms = date_at(now).replace(day=1), _floor(now, HOUR_MS)
+            month_ms, until_ms = day_start_ms(month), day_start_ms((month + timedelta(days=31)).replace(day=1))
+            known = {}
             for symbol in symbols:
-                hourly = self._listed(symbol, now, f"exchangeInfo {symbol}")
+                hourly = self._listed(symbol, now, "exchangeInfo")
                 trades_until_ms = _trades_until(hourly, now)
-                trading = _floor(now, HOUR_MS) <= trades_until_ms
-                known[symbol] = self._instrument(hourly, day_start_ms(month), now, trading=trading)
+                known[symbol] = self._instrument(hourly, month_ms, now, trading=hour_ms <= trades_until_ms)
                 until_ms = min(until_ms, trades_until_ms)
             self._listings[asked] = known, now, until_ms
         return now, known
@@ -131,7 +131,7 @@ class PastMarket:
 
     def candles(self, symbol: str, interval: str, start_ms: int | None, limit: int) -> Sequence[Candle]:
         now = self._now()
-        hourly = self._listed(symbol, now, f"klines {symbol}")
+        hourly = self._listed(symbol, now, "klines")
         if interval not in {"1d", "1h"}:
             raise Rejected(f"klines {symbol} {interval}", -1120, "Invalid interval.")
         if limit < 1:
@@ -171,7 +171,7 @@ class PastMarket:
     def _listed(self, symbol: str, now: int, what: str) -> CandleColumns:
         hourly = self._candles.hourly.get(symbol)
         if hourly is None or not len(hourly) or hourly.opens_ms[0] > now:
-            raise Rejected(what, -1121, "Invalid symbol.")
+            raise Rejected(f"{what} {symbol}", -1121, "Invalid symbol.")
         return hourly
 
     def _forming_day(self, hourly: CandleColumns, now: int) -> list[Candle]:
@@ -227,7 +227,7 @@ def _with_closes(
 
 def _trades_until(hourly: CandleColumns, now: int) -> int:
     """Until when a pair trades (epoch ms), by the hours that have closed; from `now` on if none has."""
-    closed = hourly.closed_at(now)
+    closed = bisect_left(hourly.opens_ms, now - HOUR_MS + 1)
     return hourly.opens_ms[closed - 1] + HOUR_MS + TRADING_AGE_MAX_MS if closed else now
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.slots import DAY_MS, HOUR_MS, MINUTE_MS
 from runtime.errors import EngineError, Unavailable
 from tests.support.folders import write_candles
-from tests.support.pasts import BEGIN_MS, hours_of, rows_of
+from tests.support.pasts import BEGIN_MS, candles_of, columns_of, hours_of, rows_of
 
 DAYS = 6
 LATE, HALTED = 48, range(60, 64)
@@ -78,3 +79,21 @@ def test_the_highest_high_is_that_of_the_closed_hours_whenever_it_is_asked(folde
         closed = [row[2] for row in rows_of(hours) if since_ms <= row[0] <= now_ms - HOUR_MS]
         expected = Decimal(repr(max(closed))) if closed else None
         assert past.highest("SOLUSDT", since_ms, now_ms) == expected, (since, now)
+
+
+def test_pairs_that_are_remembered_are_what_they_would_be_if_they_were_looked_at_anew() -> None:
+    """Over a halt of five days and the turn of a month, whoever else asked between."""
+    made = {symbol: hours_of(symbol, 40 * 24, drift=0.001) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")}
+    rows = rows_of(made["ETHUSDT"])
+    made["ETHUSDT"] = columns_of("ETHUSDT", [*rows[: 10 * 24 + 7], *rows[15 * 24 + 5 :]])
+    candles, clock, symbols = candles_of(made, BEGIN_MS + 40 * DAY_MS), SimulatedClock(BEGIN_MS), tuple(made)
+    past, seen = PastMarket(candles, clock), list[tuple[str, Decimal]]()
+    for hour in range(24, 40 * 24):
+        clock.set(BEGIN_MS + hour * HOUR_MS + 15 * MINUTE_MS)
+        anew = PastMarket(candles, clock)
+        assert past.instruments(symbols) == anew.instruments(symbols), hour
+        assert past.instruments(["ETHUSDT"]) == anew.instruments(["ETHUSDT"]), hour
+        known = past.instruments(symbols)[1]
+        seen.append((known["ETHUSDT"].status, known["SOLUSDT"].market_lot.max_qty))
+    assert [status for status, _ in groupby(status for status, _ in seen)] == ["TRADING", "BREAK", "TRADING"]
+    assert len({most for _, most in seen}) == 2, "the turn of the month reviews the filters"
