@@ -7,7 +7,7 @@ move a fence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -204,12 +204,13 @@ class Hour:
             self.state, self.incidents = changed(self.state, incidents=self.incidents), None
         return self.state
 
-    def take(self, state: State, intents: Iterable[Intent] = (), entries: Iterable[Entry] = ()) -> None:
+    def take(self, state: State, intents: Iterable[Intent] = (), entries: Sequence[Entry] = ()) -> None:
         """Make `state` the hour's, with `intents` at their newest and the account moved by `entries`."""
         newest = {intent.id: intent for intent in intents}
         kept = [newest.pop(intent.id, intent) for intent in state.intents]
         self.state = changed(state, intents=(*kept, *newest.values()))
-        self.account = applied(self.account, entries)
+        if entries:
+            self.account = applied(self.account, entries)
 
     def note_plan(self, name: str, plan: Plan, wallet: Wallet) -> None:
         """Put a plan and the wallet it was made for on the tape, and its gates with the hour's."""

@@ -54,8 +54,8 @@ class Part(Sequence[float]):
     def __getitem__(self, at: slice) -> tuple[float, ...]: ...
     def __getitem__(self, at: int | slice) -> float | tuple[float, ...]:
         if isinstance(at, slice):
-            first, stop, step = at.indices(self._length)
-            return self._column[self._first + first : self._first + stop] if step == 1 else self[:][at]
+            (first, stop, step), begin = at.indices(self._length), self._first
+            return self._column[begin + first : begin + stop] if step == 1 else self[:][at]
         if not -self._length <= at < self._length:
             raise IndexError(at)
         return self._column[self._first + at % self._length]

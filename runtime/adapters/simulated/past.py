@@ -201,7 +201,8 @@ def hourly_prices(hourly: Mapping[str, CandleColumns], first_ms: int, count: int
     """The prices known in each of the `count` hours from `first_ms` on."""
     opens = [_opens(column, first_ms, count) for column in hourly.values()]
     if all(len(known) == count for known in opens):
-        return [dict(zip(hourly, row, strict=True)) for row in zip(*opens, strict=True)]
+        symbols = list(hourly)
+        return [dict(zip(symbols, row, strict=True)) for row in zip(*opens, strict=True)]
     columns = [_with_closes(*each, first_ms, count) for each in zip(hourly.values(), opens, strict=True)]
     rows = (zip(hourly, row, strict=True) for row in zip(*columns, strict=True))
     return [{symbol: price for symbol, price in row if price is not None} for row in rows]
