@@ -70,7 +70,8 @@ class PastMarket:
         and nothing about `symbols` can change. Only for who looks whether anything could be decided at them.
         """
         (now, _), prices = self.instruments(symbols), self.prices()
-        at, until_ms = (now - self._rows_ms) // HOUR_MS, min(_floor(now, DAY_MS) + DAY_MS, self._listing[3])
+        _, _, stand_until_ms = self._listings[tuple(symbols)]
+        at, until_ms = (now - self._rows_ms) // HOUR_MS, min(_floor(now, DAY_MS) + DAY_MS, stand_until_ms)
         rows = [prices]
         for at_ms in range(_floor(now, HOUR_MS) + HOUR_MS, until_ms, HOUR_MS):
             row = self._rows[at + len(rows)]
