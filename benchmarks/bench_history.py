@@ -36,7 +36,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.figures import ROOT, Figure, Found, measured, shown
 
 HOUR_MS, FIRST_MS = 3_600_000, 1_609_459_200_000  # 2021-01-01
-NAMED = ["BTC", "ETH", "SOL", "XRP", "LINK", "AVAX", "ADA", "DOGE", "TRX", "ATOM", "LTC", "BCH"]
+# First prices near the real ones of that day: a pair's known lot, at a price of another order, leaves remnants that
+# are too small to be sold and too large to be dust.
+FIRST = {
+    "BTC": 29_000, "ETH": 730, "SOL": 1.5, "XRP": 0.24, "LINK": 11.3, "AVAX": 3.2, "ADA": 0.18, "DOGE": 0.0047,
+    "TRX": 0.027, "ATOM": 6.2, "LTC": 125, "BCH": 342,
+}  # fmt: skip
 REAL = "ETHUSDT,SOLUSDT,XRPUSDT,LINKUSDT,AVAXUSDT"
 BEGIN, ENDS = "2021-01-01", {1: "2022-01-01", 2: "2023-01-01", 5: "2025-12-31"}
 DIGITS = 6  # of a made-up price, as listings have: where it falls, its steps must not become coarse
@@ -175,7 +180,7 @@ def _command(data: Path, years: int, out: Path) -> Found | None:
 
 
 def _names(count: int) -> list[str]:
-    return [f"{name}USDT" for name in [*NAMED, *(f"COIN{number}" for number in range(len(NAMED), count))][:count]]
+    return [f"{name}USDT" for name in [*FIRST, *(f"COIN{number}" for number in range(len(FIRST), count))][:count]]
 
 
 def _pool(count: int) -> str:
@@ -195,7 +200,7 @@ def _candles(folder: Path, count: int, years: int) -> Path:
 
 
 def _lines(name: str, market: Sequence[float]) -> Iterator[str]:
-    dice, price = random.Random(name), 20.0
+    dice, price = random.Random(name), float(FIRST.get(name.removesuffix("USDT"), 20))
     yield HEADER
     for hour, moved in enumerate(market):
         opened, price = price, float(f"{price * math.exp(moved + dice.gauss(0, 0.005)):.{DIGITS}g}")
@@ -222,7 +227,7 @@ def _row(name: str, runs: Sequence[Found], loop: float) -> list[str]:
     if "hours" in one:
         name += f", {bars // one['hours']} symbols, {one['hours'] / 8766:.1f} y"
     hour = f"{run / one['hours'] * 1e6:.1f}" if "hours" in one else "-"
-    times = f"{run / bars / loop:.1f}" if loop else "-"
+    times = f"{run / bars / loop:.3g}" if loop else "-"
     speeds = (f"{run:.2f}", hour, f"{bars / run:.0f}", times)
     return [name, str(bars), *speeds, f"{_median(runs, 'load_s'):.2f}", f"{whole:.2f}", f"{mib:.0f}"]
 
