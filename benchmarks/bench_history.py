@@ -88,28 +88,28 @@ def main() -> None:
 
 
 def figures() -> list[Figure]:
-    """The figures of the table of everything: one year, five years, thirty-six symbols, and the command."""
+    """The figures of the table of everything: two and five years of the same candles, more symbols, the command."""
     with tempfile.TemporaryDirectory() as place:
         made = Path(place)
-        small, long, wide = _candles(made / "1", 12, 1), _candles(made / "5", 12, 5), _candles(made / "36", 36, 1)
-        year, years, broad = (
-            _ours(folder, BEGIN, ENDS[count], _pool(symbols)) or {}
-            for folder, count, symbols in ((small, 1, 12), (long, 5, 12), (wide, 1, 36))
+        long, narrow, wide = candles(made / "5", 12, 5), candles(made / "12", 12, 1), candles(made / "36", 36, 1)
+        two, five, few, many = (
+            _ours(folder, BEGIN, ENDS[count], pool_of(symbols)) or {}
+            for folder, count, symbols in ((long, 2, 12), (long, 5, 12), (narrow, 1, 12), (wide, 1, 36))
         )
         first, again = (_command(long, 5, made / "out") or {} for _ in range(2))
-    hour = years["run_cpu_s"] / years["hours"]
-    longer = hour / (year["run_cpu_s"] / year["hours"])
-    wider = broad["run_cpu_s"] / broad["bars"] / (year["run_cpu_s"] / year["bars"])
+    hour, bar = (
+        [run["run_cpu_s"] / run[of] for run in runs] for of, runs in (("hours", (two, five)), ("bars", (few, many)))
+    )
     return [
-        Figure("history, 5 years of 12 symbols: CPU time of an hour", f"{hour * 1e6:.0f} us"),
-        Figure("  symbol-bars a CPU second", f"{years['bars'] / years['run_cpu_s']:.0f}"),
+        Figure("history, 5 years of 12 symbols: CPU time of an hour", f"{hour[1] * 1e6:.0f} us"),
+        Figure("  symbol-bars a CPU second", f"{five['bars'] / five['run_cpu_s']:.0f}"),
         Figure(
             "  the command, first run: whole process", f"{first['whole_cpu_s']:.1f} CPU s, {first['peak_mib']:.0f} MiB"
         ),
         Figure("  the command, again", f"{again['whole_cpu_s']:.1f} CPU s, {again['peak_mib']:.0f} MiB"),
-        Figure("  an hour of 5 years over one of 1 year", f"{longer:.2f}", "1"),
-        Figure("  memory of 5 years over that of 1 year", f"{years['peak_mib'] / year['peak_mib']:.2f}"),
-        Figure("history, 1 year: a bar of 36 symbols over one of 12", f"{wider:.2f}", "at most 1"),
+        Figure("  an hour of 5 years over one of 2 years", f"{hour[1] / hour[0]:.2f}", "about 1"),
+        Figure("  memory, the same way", f"{five['peak_mib'] / two['peak_mib']:.2f}", "about 1"),
+        Figure("history, 1 year: a bar of 36 symbols over one of 12", f"{bar[1] / bar[0]:.2f}", "at most 1"),
     ]
 
 
@@ -139,7 +139,7 @@ def _in_turns(works: Sequence[tuple[str, Work]], rounds: int) -> list[list[Found
 def _peers(given: argparse.Namespace, made: Path) -> Iterator[tuple[str, Work]]:
     if given.peers is None:
         return
-    data = given.data or _candles(made / "peers", 12, 5)
+    data = given.data or candles(made / "peers", 12, 5)
     for pair in [f"pyloop.py={sys.executable}", *given.peer]:
         script, python = pair.split("=", 1)
         name, *words = shlex.split(script)
@@ -150,11 +150,11 @@ def _peers(given: argparse.Namespace, made: Path) -> Iterator[tuple[str, Work]]:
 def _scaled(given: argparse.Namespace, made: Path) -> Iterator[tuple[str, Work]]:
     """Ours: more years of 12 symbols, more symbols in a year."""
     for years in map(int, given.years.split(",")):
-        folder = given.data or _candles(made / f"years{years}", 12, years)
-        yield "history", partial(_ours, folder, BEGIN, ENDS[years], _pool(12))
+        folder = given.data or candles(made / f"years{years}", 12, years)
+        yield "history", partial(_ours, folder, BEGIN, ENDS[years], pool_of(12))
     for count in map(int, given.symbols.split(",") if given.symbols else ()):
-        folder = _candles(made / f"symbols{count}", count, 1)
-        yield "history", partial(_ours, folder, BEGIN, ENDS[1], _pool(count))
+        folder = candles(made / f"symbols{count}", count, 1)
+        yield "history", partial(_ours, folder, BEGIN, ENDS[1], pool_of(count))
 
 
 def _commands(given: argparse.Namespace, made: Path) -> Iterator[tuple[str, Work]]:
@@ -174,7 +174,7 @@ def _again(data: Path, years: int, kept: Path) -> Found | None:
 
 
 def _command(data: Path, years: int, out: Path) -> Found | None:
-    asked = ["--history", str(data), "--pools", _pool(12), "--from", BEGIN, "--to", ENDS[years], "--allow-gaps"]
+    asked = ["--history", str(data), "--pools", pool_of(12), "--from", BEGIN, "--to", ENDS[years], "--allow-gaps"]
     asked += ["--set", "STRATEGY_PARAM_FUEL_MIN=0", "--resume-days", "10", "--out", str(out), "--json"]
     return measured([sys.executable, str(ROOT / "run_cycle_replay.py"), *asked])
 
@@ -183,11 +183,12 @@ def _names(count: int) -> list[str]:
     return [f"{name}USDT" for name in [*FIRST, *(f"COIN{number}" for number in range(len(FIRST), count))][:count]]
 
 
-def _pool(count: int) -> str:
+def pool_of(count: int) -> str:
+    """The pairs of so many symbols that a pool has: all but bitcoin."""
     return ",".join(_names(count)[1:])
 
 
-def _candles(folder: Path, count: int, years: int) -> Path:
+def candles(folder: Path, count: int, years: int) -> Path:
     """A folder of hourly candles: one market that all follow, each with a walk of its own."""
     folder.mkdir(parents=True)
     hours = (years * 365 + years // 4) * 24

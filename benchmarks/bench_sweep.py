@@ -6,7 +6,7 @@
 
 One call runs all rows in turns, as often as asked; the best of each counts, because a neighbour only ever takes. By
 processor time, `start + (two cores - start) / 2` is what two free cores need: that says what the sweep itself loses.
-Candles are made up, so that this runs anywhere; `--data FOLDER` takes real ones.
+Candles are made up (12 symbols, a year that is run), so that this runs anywhere; `--data FOLDER` takes others.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.bench_history import candles, pool_of
 from benchmarks.figures import ROOT, Figure, Found, measured, shown
-from tests.support.pasts import PAIRS
-from tests.support.sweeps import write_candles
 
-DAYS, TRIALS = 120, 32
-MADE_UP = ("2022-08-04", "2022-12-02")
+TRIALS, SYMBOLS = 32, 12
+MADE_UP = ("2022-01-01", "2023-01-01")
 SPACE = """
 [search]
 objective = "total"
@@ -48,9 +47,9 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=3, help="rounds")
     parser.add_argument("--trials", type=int, default=TRIALS)
     parser.add_argument("--sampler", choices=["tpe", "random"], default="tpe")
-    parser.add_argument("--data", type=Path, help="a folder of real hourly candles")
+    parser.add_argument("--data", type=Path, help="a folder of hourly candles of 12 symbols")
     parser.add_argument("--from", dest="start", default="2021-01-01", help="first day, with --data")
-    parser.add_argument("--to", dest="end", default="2021-05-01", help="the day after the last, with --data")
+    parser.add_argument("--to", dest="end", default="2022-01-01", help="the day after the last, with --data")
     given = parser.parse_args()
     span = (given.start, given.end) if given.data else MADE_UP
     space = SPACE.format(sampler=given.sampler, trials=given.trials)
@@ -93,13 +92,13 @@ def _figures(rows: Rows) -> list[Figure]:
 def _measured(data: Path | None, folder: Path, span: tuple[str, str], asked: tuple[str, int]) -> Rows:
     space, rounds = asked
     (folder / "space.toml").write_text(space)
-    candles = data or write_candles(folder / "candles", DAYS)
+    source = data or candles(folder / "candles", SYMBOLS, 2)
     rows: dict[str, list[Found]] = {}
     for number in range(rounds):
         works: dict[str, Callable[[], Found]] = {
-            ONE: partial(_swept, candles, folder, span, (1, number)),
-            TWO: partial(_swept, candles, folder, span, (2, number)),
-            AGAIN: partial(_swept, candles, folder, span, (1, number)),
+            ONE: partial(_swept, source, folder, span, (1, number)),
+            TWO: partial(_swept, source, folder, span, (2, number)),
+            AGAIN: partial(_swept, source, folder, span, (1, number)),
             LOOP_ONE: partial(_looped, 1),
             LOOP_TWO: partial(_looped, 2),
         }
@@ -115,7 +114,7 @@ def _swept(data: Path, folder: Path, span: tuple[str, str], run: tuple[int, int]
         out.mkdir()
         (folder / "parsed").mkdir(exist_ok=True)
         (out / "parsed-candles").symlink_to(folder / "parsed", target_is_directory=True)
-    asked = ["--history", str(data), "--sweep", str(folder / "space.toml"), "--pools", ",".join(PAIRS), "--json"]
+    asked = ["--history", str(data), "--sweep", str(folder / "space.toml"), "--pools", pool_of(SYMBOLS), "--json"]
     asked += ["--from", span[0], "--to", span[1], "--allow-gaps", "--out", str(out), "--jobs", str(run[0])]
     found = measured([sys.executable, str(ROOT / "run_cycle_replay.py"), *asked])
     if found is None:
