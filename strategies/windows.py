@@ -2,21 +2,18 @@
 
 The worked problem: a rolling sum in floats drifts, so the same 200 closes score differently when the series begins a
 year earlier, and a replay decides differently from the hour it replays. So a single sum is `math.fsum`, and rolling
-sums are sums of whole numbers: every float is a multiple of the smallest one there is, so they are exact and keep no
-trace of the days that have left the window. Nothing is estimated: too few values, or an unknown one, give None.
+sums are sums of whole numbers: a float is an exact fraction of a power of two, so they are exact and keep no trace of
+the days that have left the window. Nothing is estimated: too few values, or an unknown one, give None.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
-from operator import mul, sub
+from itertools import accumulate, repeat
+from operator import floordiv, mul, sub
 
 from runtime.domain.remembering import continued
-
-SMALLEST_BITS = 1075
-"""2^1074, which has so many bits, of the smallest float above 0 are 1."""
 
 
 def mean_of_last(values: Sequence[float | None], days: int) -> float | None:
@@ -60,10 +57,8 @@ def share_above_mean(values: Sequence[float], days: int, last: int) -> float | N
 
 def _above_mean(values: Sequence[float], days: int) -> list[bool]:
     """Whether the last value of each window of `days` is above the window's mean."""
-    units = list(map(_whole, values))
-    ends = list(accumulate(units, initial=0))
-    totals = map(sub, ends[days:], ends)
-    return [days * unit > total for unit, total in zip(units[days - 1 :], totals, strict=True)]
+    _, units = _whole(values)
+    return [days * unit > total for unit, total in zip(units[days - 1 :], _rolling_sums(units, days), strict=True)]
 
 
 def zscores(values: Sequence[float], days: int) -> list[float]:
@@ -77,32 +72,36 @@ def zscores(values: Sequence[float], days: int) -> list[float]:
     return scores  # type: ignore[return-value] # none of them is None any more
 
 
-Sums = tuple[int, int]
-"""The exact sums of a window's values and of their squares, in smallest floats."""
+Sums = tuple[int, int, int]
+"""The exact sums of a window's values and of their squares, after the unit: so many parts of 1 that they are whole."""
 
 
 @continued
 def _scores(values: Sequence[float], days: int, newest: Sums | None) -> tuple[list[float | None], Sums]:
-    """The score of each window, None without any spread, and the sums of the last one; `newest` are the sums of the
-    first one, whose score is known then.
+    """The score of each window, None without any spread, and the sums of the last one; after the window whose sums are
+    `newest`, that of the next one.
     """
-    scores: list[float | None] = []
-    if newest is None:
-        units = list(map(_whole, values[:days]))
-        newest = sum(units), sum(map(mul, units, units))
-        scores.append(_score(units[-1], days, newest))
-    total, squares = newest
-    for gone, come in zip(map(_whole, values), map(_whole, values[days:]), strict=False):
-        total, squares = total + come - gone, squares + come * come - gone * gone
-        scores.append(_score(come, days, (total, squares)))
-    return scores, (total, squares)
+    if newest is not None:
+        unit, sums = _moved(newest, values[0], values[-1])
+        return [_score(unit, days, *sums[1:])], sums
+    parts, units = _whole(values)
+    totals, squares = _rolling_sums(units, days), _rolling_sums(list(map(mul, units, units)), days)
+    scores = list(map(_score, units[days - 1 :], repeat(days), totals, squares))
+    return scores, (parts, totals[-1], squares[-1])
 
 
-def _score(unit: int, days: int, sums: Sums) -> float | None:
+def _moved(sums: Sums, gone: float, come: float) -> tuple[int, Sums]:
+    """The value that came as a whole number, and the sums of the window a day later."""
+    before, total, squares = sums
+    parts, (old, new) = _whole((gone, come), before)
+    finer = parts // before
+    return new, (parts, total * finer + new - old, squares * finer * finer + new * new - old * old)
+
+
+def _score(unit: int, days: int, total: int, squares: int) -> float | None:
     """With n = `days`, d = n value - sum and v = n sum(squares) - sum^2, all whole numbers, the square of the score is
     (n - 1) d^2 / (n v): exact up to the rounding of one division and one root.
     """
-    total, squares = sums
     away, spread = days * unit - total, days * squares - total * total
     if not spread:
         return None
@@ -110,7 +109,16 @@ def _score(unit: int, days: int, sums: Sums) -> float | None:
     return score if away >= 0 else -score
 
 
-def _whole(value: float) -> int:
-    """The value as a whole multiple of the smallest float, without rounding."""
-    above, below = value.as_integer_ratio()
-    return above << (SMALLEST_BITS - below.bit_length())
+def _whole(values: Sequence[float], least: int = 1) -> tuple[int, list[int]]:
+    """A power of two, `least` at least, and the values as whole multiples of one part of so many, without rounding."""
+    if not values:
+        return least, []
+    above, below = zip(*map(float.as_integer_ratio, values), strict=True)
+    parts = max(least, *below)
+    return parts, list(map(mul, above, map(floordiv, repeat(parts), below)))
+
+
+def _rolling_sums(values: Sequence[int], days: int) -> list[int]:
+    """The exact sums of the `days` values that end at each value that has so many."""
+    ends = list(accumulate(values, initial=0))
+    return list(map(sub, ends[days:], ends))

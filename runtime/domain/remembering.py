@@ -116,8 +116,8 @@ def continued(
     function: Callable[[Sequence[float], int, C | None], tuple[list[R], C]],
 ) -> Callable[[Sequence[float], int], list[R]]:
     """`function(values, days, None)` gives one result for each window of `days` values, by those values alone, and what
-    it carries on from the last window; given that, and values from that window on, the results of the windows after it.
-    Where the windows but the newest were asked for before, only the newest is worked out.
+    it carries on from the last window. Where the windows but the newest were asked for before, it is given that, and
+    only the newest window with the value before it: then it gives the newest result alone.
     """
     kept: tuple[Sequence[float], int, list[R], C | None] = ((), 0, [], None)
 
