@@ -6,14 +6,14 @@ Columns instead of rows: a series is contiguous (`domain.candles` sees to that),
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, overload
 
-from pydantic import AfterValidator, PlainSerializer
+from pydantic import GetPydanticSchema, PlainSerializer
 
 from runtime.domain.instruments import Instrument
 from runtime.domain.money import CASH, ZERO, Dec
@@ -60,6 +60,9 @@ class Part(Sequence[float]):
             raise IndexError(at)
         return self._column[self._first + at % self._length]
 
+    def __iter__(self) -> Iterator[float]:
+        return iter(self[:])
+
     def __eq__(self, other: object) -> bool:
         return self[:] == (other[:] if isinstance(other, Part) else other)
 
@@ -71,9 +74,11 @@ class Part(Sequence[float]):
 
 
 Maybe = float | None
-Column = Annotated[Sequence[float], AfterValidator(tuple), PlainSerializer(list, return_type=list[float])]
-"""A price for each day, oldest first: a tuple, or a part of one."""
-Volumes = Annotated[Sequence[Maybe], AfterValidator(tuple), PlainSerializer(list, return_type=list[Maybe])]
+_TUPLE = GetPydanticSchema(lambda _, known: known.generate_schema(tuple[float, ...]))
+_TUPLE_MAYBE = GetPydanticSchema(lambda _, known: known.generate_schema(tuple[Maybe, ...]))
+Column = Annotated[Sequence[float], _TUPLE, PlainSerializer(list, return_type=list[float])]
+"""A price for each day, oldest first: a tuple, or a part of one; stored as a list, and read back as a tuple."""
+Volumes = Annotated[Sequence[Maybe], _TUPLE_MAYBE, PlainSerializer(list, return_type=list[Maybe])]
 """The same of what may be unknown."""
 
 
