@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from threading import Thread
@@ -45,12 +46,17 @@ def _work(handle: int, line: socket.socket, evaluate: Evaluate) -> None:
     line.close()
     Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
     asked = Connection(handle)
-    while True:
-        try:
-            task = asked.recv()
-        except EOFError:
-            return
-        asked.send(evaluate(task))
+    with suppress(EOFError, OSError):  # nobody is there any more, to ask or to be answered
+        while True:
+            asked.send(_answer(evaluate, asked.recv()))
+
+
+def _answer(evaluate: Evaluate, task: Task) -> Outcome:
+    """What a trial found. Its own faults are not those of the line."""
+    try:
+        return evaluate(task)
+    except (EOFError, OSError) as error:
+        return Outcome(task.key, {}, failed=f"{type(error).__name__}: {error}")
 
 
 def _outlive_nobody(parent: int) -> None:

@@ -121,6 +121,40 @@ def test_a_sweep_that_is_left_early_leaves_no_process(tmp_path: Path) -> None:
     awaited(lambda: not any(map(lives, workers)))
 
 
+def waiting(folder: Path, task: Task) -> Outcome:
+    """A trial that ends when it is told to."""
+    (folder / str(os.getpid())).touch()
+    awaited((folder / "end").exists)
+    return Outcome(task.key, {})
+
+
+def test_a_worker_that_ends_when_nobody_listens_any_more_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its sweep was left in the middle, or has died, and its nursery with it."""
+    with at_work(partial(waiting, tmp_path), jobs=1) as processes:
+        processes.begin(TASKS[0])
+        awaited(lambda: len(list(tmp_path.iterdir())) == 1)
+        (worker,) = [int(path.name) for path in tmp_path.iterdir()]
+        for line in (*processes._busy, *processes._idle):  # as they are when it is left
+            line.close()
+        (tmp_path / "end").touch()
+        awaited(lambda: not lives(worker))
+        processes._busy.clear()
+    assert capfd.readouterr() == ("", "")
+
+
+def disk_full(task: Task) -> Outcome:
+    """A trial that meets a fault of the machine."""
+    raise OSError(28, "No space left on device", task.key)
+
+
+def test_a_fault_of_the_machine_in_a_trial_is_told_and_is_no_death() -> None:
+    with at_work(disk_full, jobs=1) as processes:
+        processes.begin(TASKS[0])
+        assert "No space left on device: 'key0'" in processes.next_done().failed
+
+
 def test_where_no_worker_can_be_started_any_more_the_sweep_says_so_and_leaves_none(tmp_path: Path) -> None:
     with at_work(partial(endless, tmp_path)) as processes:
         processes.begin(TASKS[0])
