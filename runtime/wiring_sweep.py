@@ -1,9 +1,10 @@
 """Wiring of sweeps: a folder of candles, a space and a place to keep trials become a `runtime.sweep.Sweep`.
 
-Workers of this machine are split off with engine and candles in memory: that is first, before the libraries of the
-`research` extra are imported, which start threads, and before the folder's lock is held. Workers of a cluster are sent
-a trial's settings and plan, never candles: each reads its own folder once (parsed copies are kept,
-`adapters/candles/cache`) and holds what it read against the digest that the sweep was begun with.
+Workers of this machine are split off with engine and candles in memory: that is first, before the other libraries of
+the `research` extra are imported, which start threads, and before the folder's lock is held. Workers of a cluster, and
+those that replace a dead one, are sent a trial's settings and plan, never candles: each reads its own folder once
+(parsed copies are kept, `adapters/candles/cache`) and holds what it read against the digest that the sweep was begun
+with.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.adapters.sweeps.alone import Alone
 from runtime.adapters.sweeps.grid import GridSearch
-from runtime.adapters.sweeps.processes import Processes
 from runtime.config import parse_settings
 from runtime.domain.candle_columns import CandleQuery
 from runtime.domain.history import History
@@ -33,6 +33,7 @@ from runtime.wiring_past import load_history, simulate
 if TYPE_CHECKING:
     from runtime.adapters.sweeps.cluster import Cluster
     from runtime.adapters.sweeps.folder import SweepFolder
+    from runtime.adapters.sweeps.processes import Processes
 
 FIX = "a sweep needs the packages of the `research` extra; `make test` installs them into .venv"
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,10 +146,13 @@ def _search_of(space: Space, seed: int) -> Search:
 
 
 def _workers(history: History, source: Source, hands: Hands) -> Alone | Processes | Cluster:
-    if hands.dask is None:
-        run = partial(run_trial, history)
-        return Processes(run, hands.jobs) if hands.jobs > 1 else Alone(run)
+    if hands.dask is None and hands.jobs == 1:
+        return Alone(partial(run_trial, history))
     try:
+        if hands.dask is None:
+            from runtime.adapters.sweeps.processes import Processes  # noqa: PLC0415 - of an extra
+
+            return Processes(partial(run_trial, history), partial(evaluate, source), hands.jobs)
         from runtime.adapters.sweeps.cluster import Cluster  # noqa: PLC0415 - of an extra
     except ModuleNotFoundError as error:
         raise _missing(error) from None

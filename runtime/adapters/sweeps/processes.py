@@ -1,49 +1,53 @@
-"""Trials on the cores of this machine: worker processes that need nothing of their own before their first trial.
+"""Trials on the cores of this machine, by joblib's pool of processes (loky).
 
-The worked problem: a fresh interpreter spends more on imports and candles than a short trial takes. So whoever sweeps
-splits off a *nursery* (`nursery`) as soon as engine and candles are in memory, and before any library has started a
-thread; each worker is split off from that, has all of it already, and shares the memory.
+The worked problem: a fresh interpreter spends more on imports and candles than a short trial takes. So the first
+workers are split off from the process that asks, as soon as it has engine and candles in memory and before it starts a
+thread: they have all of it at once, and share the pages. Where one of them is killed, the pool is gone; the next one's
+workers are fresh interpreters, which may be started at any time and read the candles themselves.
 
-A trial is handed out when a worker is free, never before: what is still to be run waits here, not behind a slow one. A
-worker that is killed takes nothing with it but its own trial, which another one runs again; a trial that kills three
-ends the sweep.
+Whichever worker is free takes the next trial. What a broken pool had not handed over is run again by the next one.
 """
 
 from __future__ import annotations
 
-import socket
-from collections import Counter, deque
-from collections.abc import Callable
-from contextlib import suppress
+import gc
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from threading import Thread
+from typing import Any
 
-from runtime.adapters.sweeps.nursery import tend
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
 from runtime.domain.trials import Outcome, Task
 from runtime.errors import Unavailable
 
-DEATHS_MAX = 3
-END_S = 5
+BREAKS_MAX = 3
+LOOK_EVERY_S = 0.5
+TAKES_UP_S = 1.0
 Evaluate = Callable[[Task], Outcome]
-Worker = Connection
 
 
 class Processes:
-    """Trials on several cores. What `evaluate` needs must be in memory by now: workers are given tasks and no more."""
+    """Trials on several cores."""
 
-    def __init__(self, evaluate: Evaluate, jobs: int) -> None:
-        """Splits off the nursery; up to `jobs` workers are started when there is something to do, and kept."""
-        self._jobs = jobs
-        self._queue = deque[Task]()
-        self._idle: list[Worker] = []
-        self._busy: dict[Worker, Task] = {}
-        self._done = deque[Outcome]()
-        self._deaths = Counter[str]()
-        self._line, theirs = socket.socketpair()
-        with theirs:
-            # Named so: only a fork has the candles already.
-            self._nursery = get_context("fork").Process(target=tend, args=(theirs, self._line, evaluate))
-            self._nursery.start()
+    def __init__(self, evaluate: Evaluate, afresh: Evaluate, jobs: int) -> None:
+        """Starts `jobs` workers at once. `evaluate` runs a trial with what is in memory; `afresh` is sent to a process
+        that has nothing, so it must be small, and named where it can be imported.
+        """
+        self._afresh, self._jobs, self._breaks = afresh, jobs, 0
+        self._waiting = deque[Task]()
+        self._running: dict[Future[Outcome], Task] = {}
+        # Named so: only a fork has the candles already.
+        self._pool = self._pool_of(evaluate, get_context("fork"))
+        with _undisturbed():
+            self._pool.submit(os.getpid)
 
     @property
     def wanted(self) -> int:
@@ -52,53 +56,92 @@ class Processes:
 
     def begin(self, task: Task) -> None:
         """Have a trial run as soon as a worker is free."""
-        self._queue.append(task)
+        self._waiting.append(task)
         self._hand_out()
 
     def next_done(self) -> Outcome:
         """Wait for the next trial that is done."""
-        while not self._done:
-            # All that are ready are given their next trial, before anything is done with what they found.
-            ready = wait(list(self._busy))
-            for worker in [one for one in self._busy if one in ready]:
-                self._hear(worker)
-            self._hand_out()
-        return self._done.popleft()
+        while True:
+            for future in wait(self._running, return_when=FIRST_COMPLETED).done:
+                if not isinstance(future.exception(), BrokenProcessPool):
+                    del self._running[future]
+                    self._breaks = 0
+                    self._hand_out()
+                    return future.result()
+            self._replace()
 
     def close(self) -> None:
         """End every worker, in the middle of a trial too."""
-        self._line.close()
-        for worker in (*self._idle, *self._busy):
-            worker.close()
-        self._nursery.join(END_S)
-        self._nursery.kill()  # whatever held it up: its workers notice that it is gone
-
-    def _hear(self, worker: Worker) -> None:
-        task = self._busy.pop(worker)
-        try:
-            self._done.append(worker.recv())
-            self._idle.append(worker)
-        except (EOFError, OSError):
-            worker.close()
-            self._deaths[task.key] += 1
-            if self._deaths[task.key] == DEATHS_MAX:
-                fix = "the same command goes on from here"
-                raise Unavailable("worker processes", f"they died {DEATHS_MAX} times of one trial; {fix}") from None
-            self._queue.appendleft(task)
+        end = time.monotonic() + TAKES_UP_S
+        while any(not (one.running() or one.done()) for one in self._running) and time.monotonic() < end:
+            time.sleep(0.001)  # a pool that is ended before it has taken up what it was given trips over it
+        self._pool.shutdown(wait=True, kill_workers=True)
 
     def _hand_out(self) -> None:
-        while self._queue and (self._idle or len(self._busy) < self._jobs):
-            worker = self._idle.pop() if self._idle else self._started()
-            with suppress(OSError):  # it was killed while it was idle: it is no longer among them
-                worker.send(self._queue[0])
-                self._busy[worker] = self._queue.popleft()
-
-    def _started(self) -> Worker:
-        ours, theirs = socket.socketpair()
-        with theirs:
+        """Give the pool what keeps it busy, and no more than it takes up at once."""
+        while self._waiting and len(self._running) < self.wanted:
             try:
-                socket.send_fds(self._line, [b"+"], [theirs.fileno()])
-            except OSError as error:
-                ours.close()
-                raise Unavailable("worker processes", f"cannot be started: {error.strerror or error}") from None
-        return Connection(ours.detach())
+                future = self._pool.submit(_run, self._waiting[0])
+            except BrokenProcessPool:
+                self._replace()
+            else:
+                self._running[future] = self._waiting.popleft()
+
+    def _replace(self) -> None:
+        """Another pool for what the broken one has not handed over."""
+        wait(self._running)  # it gives them all up, one after the other
+        self.close()
+        self._breaks += 1
+        if self._breaks == BREAKS_MAX:
+            fix = "the same command goes on from here"
+            raise Unavailable("worker processes", f"they died {BREAKS_MAX} times, and no trial was done; {fix}")
+        self._pool = self._pool_of(self._afresh, None)
+        lost = [future for future in self._running if isinstance(future.exception(), BrokenProcessPool)]
+        self._waiting.extendleft(self._running.pop(future) for future in reversed(lost))
+        with _undisturbed():
+            self._hand_out()
+
+    def _pool_of(self, evaluate: Evaluate, context: Any) -> ProcessPoolExecutor:  # noqa: ANN401 - loky's, untyped
+        return ProcessPoolExecutor(
+            self._jobs, context=context, initializer=_live_with, initargs=(os.getpid(), evaluate), timeout=None
+        )
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Start processes that never hear of Ctrl-C, which a terminal sends to all of a command's: it is for the one that
+    asks. It hears of it a moment later.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_evaluate: Evaluate | None = None
+"""What a worker runs: it is given once, not with each trial."""
+
+
+def _live_with(parent: int, evaluate: Evaluate) -> None:
+    """Begin a worker: it ends soon after the process that started it, however that ended."""
+    global _evaluate  # noqa: PLW0603 - a process that does nothing else
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()  # what is there by now stays: looking through it for rubbish would copy its pages
+    _evaluate = evaluate
+    Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
+
+
+def _outlive_nobody(parent: int) -> None:
+    while os.getppid() == parent:  # an orphan has another one
+        time.sleep(LOOK_EVERY_S)
+    os._exit(1)  # at once: nobody is left to be handed anything
+
+
+def _run(task: Task) -> Outcome:
+    """What a trial finds. A fault of the machine is one of its answers: it must not look like the pool's."""
+    assert _evaluate is not None, "a worker begins before it runs"
+    try:
+        return _evaluate(task)
+    except OSError as error:
+        return Outcome(task.key, {}, failed=f"{type(error).__name__}: {error}")

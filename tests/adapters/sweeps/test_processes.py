@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.adapters.sweeps.processes import DEATHS_MAX, END_S, Processes
+from runtime.adapters.sweeps.processes import BREAKS_MAX, Processes
 from runtime.domain.history_plan import HistoryPlan
 from runtime.domain.trials import Outcome, Task
 from runtime.errors import Unavailable
@@ -28,7 +28,7 @@ TASKS = [Task(f"key{number}", {}, HistoryPlan(0, 3_600_000)) for number in range
 @contextmanager
 def at_work(evaluate: Callable[[Task], Outcome], jobs: int = 2) -> Iterator[Processes]:
     """Workers, ended in the end."""
-    processes = Processes(evaluate, jobs)
+    processes = Processes(evaluate, evaluate, jobs)
     try:
         yield processes
     finally:
@@ -73,10 +73,10 @@ def test_workers_that_are_killed_between_two_trials_are_replaced(tmp_path: Path)
 def test_a_trial_that_kills_every_worker_ends_the_sweep(tmp_path: Path) -> None:
     with (
         at_work(partial(dying, tmp_path, 99)) as processes,
-        pytest.raises(Unavailable, match="they died 3 times of one"),
+        pytest.raises(Unavailable, match="they died 3 times, and no trial was done"),
     ):
         all_of(processes)
-    assert len(list(tmp_path.iterdir())) == DEATHS_MAX
+    assert len(list(tmp_path.iterdir())) >= BREAKS_MAX
 
 
 def test_what_a_trial_needs_is_in_its_workers_memory_and_not_sent() -> None:
@@ -110,40 +110,6 @@ def endless(folder: Path, task: Task) -> Outcome:
         signal.pause()
 
 
-def test_a_sweep_that_is_left_early_leaves_no_process(tmp_path: Path) -> None:
-    with at_work(partial(endless, tmp_path)) as processes:
-        for task in TASKS:
-            processes.begin(task)
-        awaited(lambda: len(list(tmp_path.iterdir())) == 2)
-        left = time.monotonic()
-    assert time.monotonic() - left < END_S, "at once, and not because somebody's patience ended"
-    workers = [int(path.name) for path in tmp_path.iterdir()]
-    awaited(lambda: not any(map(lives, workers)))
-
-
-def waiting(folder: Path, task: Task) -> Outcome:
-    """A trial that ends when it is told to."""
-    (folder / str(os.getpid())).touch()
-    awaited((folder / "end").exists)
-    return Outcome(task.key, {})
-
-
-def test_a_worker_that_ends_when_nobody_listens_any_more_says_nothing(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Its sweep was left in the middle, or has died, and its nursery with it."""
-    with at_work(partial(waiting, tmp_path), jobs=1) as processes:
-        processes.begin(TASKS[0])
-        awaited(lambda: len(list(tmp_path.iterdir())) == 1)
-        (worker,) = [int(path.name) for path in tmp_path.iterdir()]
-        for line in (*processes._busy, *processes._idle):  # as they are when it is left
-            line.close()
-        (tmp_path / "end").touch()
-        awaited(lambda: not lives(worker))
-        processes._busy.clear()
-    assert capfd.readouterr() == ("", "")
-
-
 def disk_full(task: Task) -> Outcome:
     """A trial that meets a fault of the machine."""
     raise OSError(28, "No space left on device", task.key)
@@ -155,17 +121,18 @@ def test_a_fault_of_the_machine_in_a_trial_is_told_and_is_no_death() -> None:
         assert "No space left on device: 'key0'" in processes.next_done().failed
 
 
-def test_where_no_worker_can_be_started_any_more_the_sweep_says_so_and_leaves_none(tmp_path: Path) -> None:
+def test_a_sweep_that_is_left_early_leaves_no_process_and_no_word(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with at_work(partial(endless, tmp_path)) as processes:
-        processes.begin(TASKS[0])
-        awaited(lambda: len(list(tmp_path.iterdir())) == 1)
-        (worker,) = [int(path.name) for path in tmp_path.iterdir()]
-        nursery = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
-        assert nursery != os.getpid()
-        os.kill(nursery, signal.SIGKILL)
-        with pytest.raises(Unavailable, match="cannot be started"):
-            processes.next_done()
-    awaited(lambda: not lives(worker))
+        for task in TASKS:
+            processes.begin(task)
+        awaited(lambda: len(list(tmp_path.iterdir())) == 2)
+        left = time.monotonic()
+    assert time.monotonic() - left < 5, "at once, and not because somebody's patience ended"
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    awaited(lambda: not any(map(lives, workers)))
+    assert capfd.readouterr() == ("", "")
 
 
 ORPHANED = """
@@ -183,7 +150,7 @@ def noted(folder, busy, task):
     return Outcome(task.key, {})
 
 folder, busy = Path(sys.argv[1]), sys.argv[2] == "busy"
-processes = Processes(partial(noted, folder, busy), 2)
+processes = Processes(partial(noted, folder, busy), None, 2)
 for number in range(6):
     processes.begin(Task(str(number), {}, HistoryPlan(0, 3_600_000)))
 for _ in range(6):
