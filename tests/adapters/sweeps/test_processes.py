@@ -76,7 +76,7 @@ def test_a_trial_that_kills_every_worker_ends_the_sweep(tmp_path: Path) -> None:
         pytest.raises(Unavailable, match="they died 3 times, and no trial was done"),
     ):
         all_of(processes)
-    assert len(list(tmp_path.iterdir())) >= BREAKS_MAX
+    assert BREAKS_MAX <= len(list(tmp_path.iterdir())) < BREAKS_MAX + len(TASKS), "others may be done between"
 
 
 def test_what_a_trial_needs_is_in_its_workers_memory_and_not_sent() -> None:
