@@ -29,6 +29,7 @@ UPSTREAM, SECRETS = "upstream document", "secrets"
 TOKEN, CHAT, CHANNEL = "telegram token", "telegram chat", "second channel"
 NO_STATE = "no state document yet"
 
+_STORES = {"firestore": "Firestore", "sqlite": "SQLite"}
 _STORE_FIX = "look at the store's status page and this machine's network; an hour cannot run without its store"
 _SIGN_IN_FIX = "look at this machine's network, and at the auth step or the key file that signs in"
 _UPSTREAM_FIX = "mend the document with its publisher; until then new entries are paused"
@@ -111,9 +112,10 @@ def store(case: Case) -> list[Check]:
         case.world.store.probe()
         return [ok(STORE_WRITE, "probe document written and read back")]
 
+    store = _STORES.get(case.settings.store, "")
     return [
-        Check((STORE_READ, SLOT, CONTROL, HEARTBEAT, MISSED), read, _STORE_FIX, needs),
-        Check((STORE_WRITE,), write, _STORE_FIX, (STORE_READ,)),
+        Check((STORE_READ, SLOT, CONTROL, HEARTBEAT, MISSED), read, _STORE_FIX, needs, of=store),
+        Check((STORE_WRITE,), write, _STORE_FIX, (STORE_READ,), of=store),
     ]
 
 

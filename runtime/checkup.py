@@ -53,6 +53,7 @@ Rows = Sequence[Row]
 class Check:
     """One look at the world. `names` are its rows in order; the first is the one that fails where `run` raises, with
     `fix` where the error has none. `needs` are rows that must hold, `after` rows that must be known before it begins.
+    `of` names whoever should answer, where the rows' names do not.
     """
 
     names: tuple[str, ...]
@@ -60,6 +61,7 @@ class Check:
     fix: str
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    of: str = ""
 
 
 def ok(name: str, seen: str) -> Row:
@@ -131,7 +133,8 @@ class _Sitting:
     def close(self, seconds: float) -> None:
         """Time is up: name what has not answered, and what was therefore not looked at."""
         for check in self.running:
-            self._give_up(check, f"no answer within {seconds:.1f} s", check.fix)
+            whose = f" from {check.of}" if check.of else ""
+            self._give_up(check, f"no answer{whose} within {seconds:.1f} s", check.fix)
         for check in self.waiting:
             missing = next(name for name in (*check.needs, *check.after) if not self._holds(name))
             self._keep(check, [skipped(name, f"needs {missing}") for name in check.names])

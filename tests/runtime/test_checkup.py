@@ -134,6 +134,11 @@ def test_when_time_is_up_the_check_that_hangs_is_named_and_left_behind(hung: Cal
     assert rows[0].fix == "mend it"
 
 
+def test_who_should_have_answered_is_named_where_the_row_does_not_say(hung: Callable[[], Rows]) -> None:
+    (row,) = hold([Check(("dead",), hung, "mend it", of="Firestore")], 0.1)
+    assert row.seen == "no answer from Firestore within 0.1 s"
+
+
 def test_a_check_may_give_rows_that_nobody_knew_before() -> None:
     found = Check(("orders",), giving(ok("order A", ""), failed("order B", "refused", "")), "")
     rows = hold([found, check("c", "orders")], LONG_S)
