@@ -219,7 +219,8 @@ def _highs(rest: Rest, world: World, prices: Prices, now_ms: int) -> Prices:
 def _as_before(rest: Rest, row: Row, values: Prices, performance: Performance, steadiness: Steadiness) -> bool:
     """Whether the hour would plan as little, and observe the same conditions, as the hour at rest."""
     limits, standing = rest.standing.settings, rest.standing
-    if levels_reached(performance, standing.state.day, limits) != rest.levels:
+    quiet = performance.index > rest.quiet_above and performance.peak == standing.state.performance.peak
+    if not quiet and levels_reached(performance, standing.state.day, limits) != rest.levels:
         return False
     if fuel_low(values, limits) is not rest.fuel_low:
         return False

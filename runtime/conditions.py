@@ -38,6 +38,7 @@ TELLING = frozenset({"indicators_missing", "not_trading", "price_suspect"})
 """Gates that say that something is wrong; the others say that a rule said no."""
 STOPPING = frozenset({"halt", "account_unreadable"})
 SPENT = "fuel_spent"
+ROUNDING = ONE.scaleb(-9)
 """There was enough when the hour planned; its own fees took it."""
 _NAME = attrgetter("name")
 FIX_CONTROL = "set it anew with `control run`; until then nothing is sent"
@@ -169,6 +170,13 @@ def levels_reached(
     lost, drawdown = losses(performance, day)
     by_day, by_peak = _steps(limits)
     return _level(lost, by_day), _level(drawdown, by_peak)
+
+
+def quiet_above(performance: Performance, day: DayBook | None, limits: StrategySettings) -> Decimal:
+    """A return index above which certainly no alert level is reached today, while the peak is what it is."""
+    by_day, by_peak = _steps(limits)
+    starts = (performance.index if day is None else day.index, performance.peak)
+    return max((ONE - steps[-1][0] + ROUNDING) * start for steps, start in zip((by_day, by_peak), starts, strict=True))
 
 
 @remembered

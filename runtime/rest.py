@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from runtime.conditions import fuel_low, levels_reached, status_hour
+from runtime.conditions import fuel_low, levels_reached, quiet_above, status_hour
 from runtime.domain.alerts import Incident
 from runtime.domain.decision import Memory, Plan
 from runtime.domain.ladder import Resolution
@@ -53,6 +53,8 @@ class Rest:
     standing: Standing
     gates: list[GateName]
     levels: tuple[Decimal | None, Decimal | None]
+    quiet_above: Decimal
+    """A return index above which no alert level is reached while the peak is the full hour's."""
     fuel_low: bool
     until: int
     """The first hour since 1970 that has something to do: a new day, or the periodic report."""
@@ -90,6 +92,7 @@ def rest_after(hour: Hour, report: Report) -> Rest | None:
         standing=Standing(snapshot, wallet, pool, limits, hour.decided, state),
         gates=gate_names(plan),
         levels=levels,
+        quiet_above=quiet_above(state.performance, state.day, limits) if not any(levels) else Decimal("Infinity"),
         fuel_low=fuel_low(values_of(wallet, snapshot.prices), limits),
         until=_until(hour, count),
         newest=newest,
