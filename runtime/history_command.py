@@ -137,8 +137,9 @@ class Watch:
 
     def __call__(self, progress: Progress) -> None:
         """Take note of a simulated day; raises `Interrupted` once a stop was asked for."""
-        day = slot_at(progress.now_ms)[:10]
-        self.bar.update(self.bar.task_ids[0], completed=progress.done, total=progress.total, description=day)
+        day, first = slot_at(progress.now_ms)[:10], self.bar.tasks[0].total is None
+        task = self.bar.task_ids[0]
+        self.bar.update(task, completed=progress.done, total=progress.total, description=day, refresh=first)
         due = time.monotonic() - self.kept_s >= KEEP_EVERY_S
         if (self.stopping or due) and progress.done < progress.total:
             self.keep(progress.checkpoint().text())
