@@ -18,7 +18,7 @@ from runtime.domain.costs import NO_MONTH, month_of, reached, with_told
 from runtime.domain.decision import target_shares
 from runtime.domain.ladder import status_after
 from runtime.domain.limits import account_losses
-from runtime.domain.money import CASH, FUEL, ONE, ZERO, plain
+from runtime.domain.money import CASH, FUEL, ONE, ROUNDING, ZERO, plain
 from runtime.domain.orders import Kind, Status
 from runtime.domain.performance import losses
 from runtime.domain.pool import Rung
@@ -38,7 +38,6 @@ TELLING = frozenset({"indicators_missing", "not_trading", "price_suspect"})
 """Gates that say that something is wrong; the others say that a rule said no."""
 STOPPING = frozenset({"halt", "account_unreadable"})
 SPENT = "fuel_spent"
-ROUNDING = ONE.scaleb(-9)
 """There was enough when the hour planned; its own fees took it."""
 _NAME = attrgetter("name")
 FIX_CONTROL = "set it anew with `control run`; until then nothing is sent"

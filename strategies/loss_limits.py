@@ -20,13 +20,11 @@ from decimal import Decimal
 from runtime.domain.decision import BreakerMemory, Memory
 from runtime.domain.limits import account_losses, breaker_threshold, sleeve_return, tripped
 from runtime.domain.market import Facts, Snapshot, exact
-from runtime.domain.money import CASH, ONE, ZERO
+from runtime.domain.money import CASH, ONE, ROUNDING, ZERO
 from runtime.domain.settings import StrategySettings
 from runtime.domain.slots import slot_date
 from runtime.domain.state import DayBook, State
 from runtime.domain.valuation import is_dust
-
-ROUNDING = ONE.scaleb(-9)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ against the bound that it compares with itself; where that leaves a doubt, the h
     bitcoin         the same answer to today's purchase; the holding is on the same side of what may be trimmed
     fuel            the same answer
 
-All of them look at a price from one side: an answer that is the same at two prices is the same at any between. So one
-who asks at the lowest and at the highest prices of some hours knows it of all of them.
+All of them look at a price from one side, or want it between two bounds: what is answered at two prices alike is
+answered alike at any between. So one who asks at the lowest and at the highest prices of some hours knows it of all.
 """
 
 from __future__ import annotations

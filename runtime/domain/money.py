@@ -23,6 +23,8 @@ FUEL = "BNB"
 CORE = "BTC"
 STABLECOINS = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "USDP", "USDS", "USDE", "USD1", "RLUSD",
                          "PYUSD", "XUSD", "BFUSD", "EURI", "AEUR", "UST", "USTC", "PAX", "EUR", "GBP"})  # fmt: skip
+ROUNDING = ONE.scaleb(-9)
+"""More than 28 digits can be off by: a comparison by a shorter way keeps this far from the bound."""
 EXPONENT_MAX = 100  # far beyond any amount; without a bound, 1e999999999 would be written out digit by digit
 
 # Decimal's usual 28 digits would round the quotient of a long amount and a small step, and may round it up.

@@ -110,13 +110,13 @@ class Processes:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Start processes that never hear of Ctrl-C, which a terminal sends to all of a command's: it is for the one that
-    asks. It hears of it a moment later.
+    asks. What is ignored here is ignored there from their first moment; one in these milliseconds is lost.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
 
 
 _evaluate: Evaluate | None = None
@@ -126,7 +126,6 @@ _evaluate: Evaluate | None = None
 def _live_with(parent: int, evaluate: Evaluate) -> None:
     """Begin a worker: it ends soon after the process that started it, however that ended."""
     global _evaluate  # noqa: PLW0603 - a process that does nothing else
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # what is there by now stays: looking through it for rubbish would copy its pages
     _evaluate = evaluate
     Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -108,6 +109,35 @@ def endless(folder: Path, task: Task) -> Outcome:
     (folder / str(os.getpid())).touch()
     while True:
         signal.pause()
+
+
+def patient(folder: Path, deaths: int, task: Task) -> Outcome:
+    """A trial that ends when it is told to; its first `deaths` processes die of it."""
+    if len(list(folder.glob("died*"))) < deaths:
+        (folder / f"died{os.getpid()}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    (folder / f"pid{os.getpid()}").touch()
+    awaited((folder / "end").exists)
+    return Outcome(task.key, {})
+
+
+def press(folder: Path) -> None:
+    """Interrupt the worker that is waiting, then let it end."""
+    awaited(lambda: len(list(folder.glob("pid*"))) == 1)
+    (worker,) = [int(path.name.removeprefix("pid")) for path in folder.glob("pid*")]
+    os.kill(worker, signal.SIGINT)
+    (folder / "end").touch()
+
+
+@pytest.mark.parametrize("deaths", [0, 1], ids=["split off", "started afresh"])
+def test_a_worker_does_not_hear_of_ctrl_c(tmp_path: Path, deaths: int) -> None:
+    """A terminal sends it to every process of a command; it is for the one that asks."""
+    with at_work(partial(patient, tmp_path, deaths), jobs=1) as processes:
+        processes.begin(TASKS[0])
+        with ThreadPoolExecutor(1) as beside:
+            pressed = beside.submit(press, tmp_path)
+            assert processes.next_done() == Outcome(TASKS[0].key, {})
+        pressed.result()
 
 
 def disk_full(task: Task) -> Outcome:
